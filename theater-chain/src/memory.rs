@@ -1,0 +1,363 @@
+//! A store in memory.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::data::Data;
+use crate::{
+    ActorEntry, ActorIndex, Answered, ChainEvent, ChainStore, Commit, Digest, Head, Payload,
+    PendingMessage, StoreError, TheaterId,
+};
+
+/// A [`ChainStore`] that lasts as long as the process: for `ephemeral` actors and for tests.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    max_events: Option<usize>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    actors: HashMap<TheaterId, Actor>,
+    /// The actors in the order of their first events.
+    order: Vec<TheaterId>,
+    /// The children of each parent, in the same order.
+    children: HashMap<TheaterId, Vec<TheaterId>>,
+    states: HashMap<Digest, Bytes>,
+    /// How many states the last sweep left.
+    states_swept: usize,
+    components: HashMap<Digest, Bytes>,
+    manifests: HashMap<Digest, Bytes>,
+    /// The payloads of the kept events and pending messages, and by how many they are held.
+    payloads: HashMap<Digest, (Payload, usize)>,
+    /// Pending messages by their age.
+    pending: BTreeMap<u64, PendingMessage>,
+    pending_ages: HashMap<String, u64>,
+    pending_next: u64,
+    answered: HashMap<String, Answered>,
+}
+
+#[derive(Debug)]
+struct Actor {
+    place: usize,
+    head: Head,
+    index: ActorIndex,
+    events: VecDeque<ChainEvent>,
+    /// The messages that it answered, with the event that did, oldest first.
+    answers: VecDeque<(u64, String)>,
+}
+
+impl MemoryStore {
+    /// A store that keeps everything.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A store that keeps the newest `max_events_per_actor` events of each chain, at least one.
+    /// With an event goes what only it needed: its payload, the state that it recorded and the
+    /// record of the message that it answered.
+    pub fn bounded(max_events_per_actor: usize) -> Self {
+        Self {
+            max_events: Some(max_events_per_actor.max(1)),
+            ..Self::default()
+        }
+    }
+
+    /// A panic elsewhere leaves the maps whole: a commit checks before it changes anything.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl ChainStore for MemoryStore {
+    async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
+        let mut inner = self.lock();
+        let heads = commit.check(|actor| Ok(inner.actors.get(&actor).map(|actor| actor.head)))?;
+        inner.check_pending(&commit)?;
+        let changed: Vec<TheaterId> = commit.actors.iter().map(|update| update.id).collect();
+        inner.apply(commit, &heads);
+        if let Some(max) = self.max_events {
+            inner.drop_old(&changed, max);
+        }
+        Ok(())
+    }
+
+    async fn actor(&self, actor: TheaterId) -> Result<Option<ActorEntry>, StoreError> {
+        Ok(self.lock().entry(actor))
+    }
+
+    async fn actors(
+        &self,
+        after: Option<TheaterId>,
+        max: usize,
+    ) -> Result<Vec<ActorEntry>, StoreError> {
+        let inner = self.lock();
+        let from = match after {
+            None => 0,
+            Some(id) => inner
+                .actors
+                .get(&id)
+                .map_or(inner.order.len(), |actor| actor.place + 1),
+        };
+        Ok(inner.order[from..]
+            .iter()
+            .take(max)
+            .filter_map(|id| inner.entry(*id))
+            .collect())
+    }
+
+    async fn children(&self, parent: TheaterId, max: usize) -> Result<Vec<ActorEntry>, StoreError> {
+        let inner = self.lock();
+        let children = inner.children.get(&parent).map_or(&[][..], Vec::as_slice);
+        Ok(children
+            .iter()
+            .rev()
+            .take(max)
+            .filter_map(|id| inner.entry(*id))
+            .collect())
+    }
+
+    async fn events(
+        &self,
+        actor: TheaterId,
+        from: u64,
+        max: usize,
+    ) -> Result<Vec<ChainEvent>, StoreError> {
+        let inner = self.lock();
+        let Some(actor) = inner.actors.get(&actor) else {
+            return Ok(Vec::new());
+        };
+        let skipped = from.saturating_sub(actor.first_kept());
+        let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
+        Ok(actor
+            .events
+            .iter()
+            .skip(skipped)
+            .take(max)
+            .cloned()
+            .collect())
+    }
+
+    async fn state(&self, hash: Digest) -> Result<Option<Bytes>, StoreError> {
+        Ok(self.lock().states.get(&hash).cloned())
+    }
+
+    async fn component(&self, digest: Digest) -> Result<Option<Bytes>, StoreError> {
+        Ok(self.lock().components.get(&digest).cloned())
+    }
+
+    async fn manifest(&self, digest: Digest) -> Result<Option<Bytes>, StoreError> {
+        Ok(self.lock().manifests.get(&digest).cloned())
+    }
+
+    async fn pending(
+        &self,
+        receiver: Option<TheaterId>,
+        max: usize,
+    ) -> Result<Vec<PendingMessage>, StoreError> {
+        let inner = self.lock();
+        let wanted = inner
+            .pending
+            .values()
+            .filter(|message| receiver.is_none_or(|id| id == message.receiver));
+        let with_payload = |message: &PendingMessage| {
+            let payload = inner
+                .payloads
+                .get(&message.payload_commit)
+                .map(|(payload, _)| payload.clone());
+            PendingMessage {
+                payload,
+                ..message.clone()
+            }
+        };
+        Ok(wanted.take(max).map(with_payload).collect())
+    }
+
+    async fn answered(&self, message_id: &str) -> Result<Option<Answered>, StoreError> {
+        Ok(self.lock().answered.get(message_id).cloned())
+    }
+
+    async fn kept_from(&self, actor: TheaterId) -> Result<u64, StoreError> {
+        Ok(self.lock().actors.get(&actor).map_or(0, Actor::first_kept))
+    }
+}
+
+impl Actor {
+    fn first_kept(&self) -> u64 {
+        self.events.front().map_or(0, |event| event.seq)
+    }
+}
+
+impl Inner {
+    fn entry(&self, id: TheaterId) -> Option<ActorEntry> {
+        let actor = self.actors.get(&id)?;
+        Some(ActorEntry {
+            id,
+            head: actor.head,
+            index: actor.index.clone(),
+        })
+    }
+
+    fn check_pending(&self, commit: &Commit) -> Result<(), StoreError> {
+        let here: HashSet<Digest> = commit
+            .events
+            .iter()
+            .filter_map(|(_, event)| event.payload_commit)
+            .collect();
+        commit.check_pending(|wanted| {
+            Ok(here.contains(&wanted) || self.payloads.contains_key(&wanted))
+        })
+    }
+
+    fn apply(&mut self, commit: Commit, heads: &[Head]) {
+        for (update, head) in commit.actors.into_iter().zip(heads) {
+            match self.actors.get_mut(&update.id) {
+                Some(actor) => {
+                    actor.head = *head;
+                    actor.index = update.index;
+                }
+                None => {
+                    let (place, index) = (self.order.len(), update.index);
+                    let (events, answers) = (VecDeque::new(), VecDeque::new());
+                    self.order.push(update.id);
+                    if let Some(parent) = index.parent {
+                        self.children.entry(parent).or_default().push(update.id);
+                    }
+                    self.actors.insert(
+                        update.id,
+                        Actor {
+                            place,
+                            head: *head,
+                            index,
+                            events,
+                            answers,
+                        },
+                    );
+                }
+            }
+        }
+        for (id, event) in commit.events {
+            if let Some(payload) = &event.payload {
+                self.hold(payload);
+            }
+            if let Some(actor) = self.actors.get_mut(&id) {
+                actor.events.push_back(event);
+            }
+        }
+        self.states.extend(commit.states);
+        self.components.extend(commit.components);
+        self.manifests.extend(commit.manifests);
+        for message in commit.pending_added {
+            self.add_pending(message);
+        }
+        for message_id in commit.pending_removed {
+            self.remove_pending(&message_id);
+        }
+        for answered in commit.answered {
+            if let Some(actor) = self.actors.get_mut(&answered.actor) {
+                actor
+                    .answers
+                    .push_back((answered.seq, answered.message_id.clone()));
+            }
+            self.answered
+                .entry(answered.message_id.clone())
+                .or_insert(answered);
+        }
+    }
+
+    fn hold(&mut self, payload: &Payload) {
+        self.payloads
+            .entry(payload.commit())
+            .or_insert_with(|| (payload.clone(), 0))
+            .1 += 1;
+    }
+
+    fn release(&mut self, commit: Digest) {
+        if let Some((_, holders)) = self.payloads.get_mut(&commit) {
+            *holders -= 1;
+            if *holders == 0 {
+                self.payloads.remove(&commit);
+            }
+        }
+    }
+
+    fn add_pending(&mut self, mut message: PendingMessage) {
+        if self.pending_ages.contains_key(&message.message_id) {
+            return;
+        }
+        match message.payload.take() {
+            Some(payload) => self.hold(&payload),
+            None => {
+                if let Some((_, holders)) = self.payloads.get_mut(&message.payload_commit) {
+                    *holders += 1;
+                }
+            }
+        }
+        self.pending_ages
+            .insert(message.message_id.clone(), self.pending_next);
+        self.pending.insert(self.pending_next, message);
+        self.pending_next += 1;
+    }
+
+    fn remove_pending(&mut self, message_id: &str) {
+        let removed = self
+            .pending_ages
+            .remove(message_id)
+            .and_then(|age| self.pending.remove(&age));
+        if let Some(message) = removed {
+            self.release(message.payload_commit);
+        }
+    }
+
+    /// Drops the oldest events of these chains over the bound, and what only they needed.
+    fn drop_old(&mut self, changed: &[TheaterId], max: usize) {
+        let mut released = Vec::new();
+        for id in changed {
+            let Some(actor) = self.actors.get_mut(id) else {
+                continue;
+            };
+            while actor.events.len() > max {
+                released.extend(
+                    actor
+                        .events
+                        .pop_front()
+                        .and_then(|event| event.payload_commit),
+                );
+            }
+            let first = actor.first_kept();
+            while let Some((seq, _)) = actor.answers.front()
+                && *seq < first
+            {
+                let dropped = actor.answers.pop_front();
+                dropped.and_then(|(_, message_id)| self.answered.remove(&message_id));
+            }
+        }
+        for commit in released {
+            self.release(commit);
+        }
+        if self.states.len() > 2 * self.states_swept + 64 {
+            self.sweep_states();
+        }
+    }
+
+    /// Keeps the states that an index entry or a kept event names.
+    fn sweep_states(&mut self) {
+        let mut named = HashSet::new();
+        for actor in self.actors.values() {
+            named.insert(actor.index.state);
+            for event in &actor.events {
+                match Data::decode(&event.event_type, &event.data) {
+                    Ok(Some(Data::ActorStarted(data))) => named.insert(data.state_hash),
+                    Ok(Some(Data::StateUpdated(data))) => named.insert(data.new_state_hash),
+                    _ => false,
+                };
+            }
+        }
+        self.states.retain(|hash, _| named.contains(hash));
+        self.states_swept = self.states.len();
+    }
+}

@@ -1,0 +1,277 @@
+//! Where chains are kept: the trait that a store implements, and what passes through it.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::{ChainEvent, Digest, Head, Payload, TheaterId};
+
+/// A store of chains. Object-safe; the core writes through one task, readers may be many.
+///
+/// A [`Commit`] is all or nothing, and commits become durable in the order in which they were
+/// given: what is on disk is always a prefix of what was appended.
+#[async_trait]
+pub trait ChainStore: Send + Sync + 'static {
+    /// Appends a batch if every stored head is the expected one; of two writers one loses with
+    /// [`StoreError::Conflict`]. Returns when the batch is durable.
+    async fn commit(&self, commit: Commit) -> Result<(), StoreError>;
+
+    /// The head and the index entry of one actor.
+    async fn actor(&self, actor: TheaterId) -> Result<Option<ActorEntry>, StoreError>;
+
+    /// Up to `max` actors in the order of their first events, those after `after`.
+    async fn actors(
+        &self,
+        after: Option<TheaterId>,
+        max: usize,
+    ) -> Result<Vec<ActorEntry>, StoreError>;
+
+    /// Up to `max` actors whose parent is `parent`, those started last first.
+    async fn children(&self, parent: TheaterId, max: usize) -> Result<Vec<ActorEntry>, StoreError>;
+
+    /// Up to `max` events of one chain from `from` on, with their payloads.
+    async fn events(
+        &self,
+        actor: TheaterId,
+        from: u64,
+        max: usize,
+    ) -> Result<Vec<ChainEvent>, StoreError>;
+
+    /// State bytes by their hash.
+    async fn state(&self, hash: Digest) -> Result<Option<Bytes>, StoreError>;
+
+    /// Component bytes by digest.
+    async fn component(&self, digest: Digest) -> Result<Option<Bytes>, StoreError>;
+
+    /// Manifest bytes by digest.
+    async fn manifest(&self, digest: Digest) -> Result<Option<Bytes>, StoreError>;
+
+    /// Up to `max` messages sent and not yet begun, oldest first; of one receiver or of all.
+    async fn pending(
+        &self,
+        receiver: Option<TheaterId>,
+        max: usize,
+    ) -> Result<Vec<PendingMessage>, StoreError>;
+
+    /// Where a message from outside was answered, if it was.
+    async fn answered(&self, message_id: &str) -> Result<Option<Answered>, StoreError>;
+
+    /// The seq of the first event of a chain that the store keeps: 0, unless the store is one that
+    /// drops old events on purpose.
+    async fn kept_from(&self, _actor: TheaterId) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+}
+
+/// One batch for many actors: all of it becomes durable, or none.
+#[derive(Debug, Clone, Default)]
+pub struct Commit {
+    /// Every actor with an event in this batch, once, with the head it must have now.
+    pub actors: Vec<ActorUpdate>,
+    /// The events, in the order in which they were appended over all actors.
+    pub events: Vec<(TheaterId, ChainEvent)>,
+    /// State bytes by hash; one that is there already is kept.
+    pub states: Vec<(Digest, Bytes)>,
+    /// Component bytes by digest; one that is there already is kept.
+    pub components: Vec<(Digest, Bytes)>,
+    /// Manifest bytes by digest; one that is there already is kept.
+    pub manifests: Vec<(Digest, Bytes)>,
+    /// Messages sent, not yet begun. One may be added and removed by the same batch.
+    pub pending_added: Vec<PendingMessage>,
+    /// Ids of messages that were begun or became dead letters. Unknown ids are no error.
+    pub pending_removed: Vec<String>,
+    /// Messages from outside that were answered.
+    pub answered: Vec<Answered>,
+}
+
+impl Commit {
+    /// Whether a store may append this batch, `stored` being the heads that it has now: every
+    /// listed actor is at its expected head and has events, which continue from there, and every
+    /// event comes with its payload. Nothing is hashed here, that is for verification.
+    ///
+    /// Returns the new heads, in the order of [`Commit::actors`].
+    pub fn check(
+        &self,
+        mut stored: impl FnMut(TheaterId) -> Result<Option<Head>, StoreError>,
+    ) -> Result<Vec<Head>, StoreError> {
+        let mut heads: HashMap<TheaterId, Option<Head>> = HashMap::with_capacity(self.actors.len());
+        for update in &self.actors {
+            let (actor, expected) = (update.id, update.expected);
+            let stored = stored(actor)?;
+            if stored != expected {
+                return Err(StoreError::Conflict {
+                    actor,
+                    expected,
+                    stored,
+                });
+            }
+            if heads.insert(actor, expected).is_some() {
+                return Err(invalid(actor, "it is listed twice"));
+            }
+        }
+        for (actor, event) in &self.events {
+            let head = heads
+                .get_mut(actor)
+                .ok_or_else(|| invalid(*actor, "it has events but is not listed"))?;
+            if event.seq != head.map_or(0, |head| head.seq + 1) {
+                return Err(invalid(
+                    *actor,
+                    &format!("event {} does not follow by its seq", event.seq),
+                ));
+            }
+            if event.parent_hash != head.map_or(Digest::ZERO, |head| head.hash) {
+                return Err(invalid(
+                    *actor,
+                    &format!("event {} does not follow by its parent hash", event.seq),
+                ));
+            }
+            if event.payload.as_ref().map(Payload::commit) != event.payload_commit {
+                return Err(invalid(
+                    *actor,
+                    &format!("event {} comes without its payload", event.seq),
+                ));
+            }
+            *head = Some(event.head());
+        }
+        let new_head = |update: &ActorUpdate| match heads[&update.id] {
+            Some(head) if Some(head) != update.expected => Ok(head),
+            _ => Err(invalid(update.id, "it is listed without an event")),
+        };
+        self.actors.iter().map(new_head).collect()
+    }
+
+    /// Whether a store may add the pending messages of this batch: each has its payload with it, or
+    /// `known` says that there is an event with it, of this batch or before.
+    pub fn check_pending(
+        &self,
+        mut known: impl FnMut(Digest) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
+        for message in &self.pending_added {
+            let there = match &message.payload {
+                Some(payload) => payload.commit() == message.payload_commit,
+                None => known(message.payload_commit)?,
+            };
+            if !there {
+                return Err(invalid(
+                    message.receiver,
+                    &format!("message {} comes without its payload", message.message_id),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn invalid(actor: TheaterId, reason: &str) -> StoreError {
+    StoreError::Invalid {
+        actor,
+        reason: reason.to_owned(),
+    }
+}
+
+/// What a batch says of one actor beside its events.
+#[derive(Debug, Clone)]
+pub struct ActorUpdate {
+    /// The actor.
+    pub id: TheaterId,
+    /// The head before this batch; `None` for a new actor.
+    pub expected: Option<Head>,
+    /// The index entry after this batch.
+    pub index: ActorIndex,
+}
+
+/// What can be found about an actor without reading its chain. Everything but the name and the
+/// manifest's path can be derived from the chain, and verification compares it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActorIndex {
+    /// The parent; `None` for a root.
+    pub parent: Option<TheaterId>,
+    /// The manifest's `name`.
+    pub name: String,
+    /// Where the manifest was read: the folder that its children's paths are relative to.
+    pub manifest_path: String,
+    /// The newest incarnation.
+    pub incarnation: u32,
+    /// The seq of that incarnation's `actor_started`.
+    pub started: u64,
+    /// The seq of its `actor_terminated`, once it has ended.
+    pub ended: Option<u64>,
+    /// The hash of the last committed state.
+    pub state: Digest,
+}
+
+/// An actor as a store knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActorEntry {
+    /// The actor.
+    pub id: TheaterId,
+    /// The newest event.
+    pub head: Head,
+    /// The index entry.
+    pub index: ActorIndex,
+}
+
+/// A message that was sent and that its receiver has not begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingMessage {
+    /// `<actor>/<seq of the call>/<ordinal of the host call>`, or `<source>/<n>` from outside.
+    pub message_id: String,
+    /// The receiver.
+    pub receiver: TheaterId,
+    /// The interface of the function that it calls.
+    pub interface: String,
+    /// That function.
+    pub function: String,
+    /// The commit of the payload with its params; the payload comes with the sender's event or,
+    /// where that one holds other bytes, in `payload`.
+    pub payload_commit: Digest,
+    /// The payload; `None` in a batch means that it comes with an event of this batch or of an
+    /// earlier one. A store always gives it back.
+    pub payload: Option<Payload>,
+    /// The hash of the event that led to it.
+    pub cause: Option<Digest>,
+}
+
+/// Where a message from outside was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// The message's id.
+    pub message_id: String,
+    /// Who answered.
+    pub actor: TheaterId,
+    /// The event with the answer: `state_updated`, `call_returned` or `actor_error`.
+    pub seq: u64,
+}
+
+/// Why a store could not do what was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Another writer appended first.
+    #[error(
+        "chain of {actor}: expected head {expected:?}, the store has {stored:?}: another writer appended first"
+    )]
+    Conflict {
+        /// The actor.
+        actor: TheaterId,
+        /// The head that the writer knew.
+        expected: Option<Head>,
+        /// The head that is stored.
+        stored: Option<Head>,
+    },
+    /// The batch is not a valid continuation of the stored chain.
+    #[error("chain of {actor}: the batch is not a continuation: {reason}")]
+    Invalid {
+        /// The actor.
+        actor: TheaterId,
+        /// What does not fit.
+        reason: String,
+    },
+    /// The store holds something that it cannot read.
+    #[error("the store is damaged: {0}")]
+    Damaged(String),
+    /// Reading or writing failed.
+    #[error("the store cannot be used: {0}")]
+    Io(String),
+}

@@ -1,0 +1,219 @@
+//! Verification of one actor of a store.
+
+use super::facts::Facts;
+use super::report::Sentences;
+use super::structure::Structure;
+use super::{ActorReport, Fault, Level, Verifier};
+use crate::data::Data;
+use crate::{ActorEntry, ChainEvent, ChainStore, StoreError};
+
+/// How many events are read at once: few at first, more while they are small.
+const FIRST_PAGE: usize = 64;
+const MAX_PAGE: usize = 1024;
+/// What a page should hold at most, going by the one before.
+const PAGE_BYTES: usize = 4 << 20;
+
+/// Verifies the chain of one actor up to the head that `entry` has; later events are left to the
+/// next time.
+///
+/// A fault in what is stored is in the report. An error means that the store could not be read.
+pub async fn verify_actor(
+    store: &dyn ChainStore,
+    entry: &ActorEntry,
+    level: Level,
+) -> Result<ActorReport, StoreError> {
+    verify_with(store, entry, level, &mut Facts::default(), &mut |_| ()).await
+}
+
+/// As [`verify_actor`]; `facts` are shared by the actors of a store, `on_page` is told how many
+/// events verified since it was last called.
+pub(super) async fn verify_with(
+    store: &dyn ChainStore,
+    entry: &ActorEntry,
+    level: Level,
+    facts: &mut Facts,
+    on_page: &mut (dyn FnMut(u64) + Send),
+) -> Result<ActorReport, StoreError> {
+    let first = store.kept_from(entry.id).await?;
+    let mut check = ActorCheck {
+        links: Verifier::starting_at(first),
+        structure: (level == Level::Full).then(|| Structure::new(entry.id, first == 0)),
+        facts,
+        unchecked: Sentences::default(),
+    };
+    if first > 0 {
+        check.unchecked.add("a chain whose older events were not kept: it was verified from the first kept event on");
+    }
+    let found = check.run(store, entry, on_page).await?;
+    if check.links.erased() > 0 {
+        check
+            .unchecked
+            .add("payloads that were erased: their bytes are not there to be hashed");
+    }
+    if let Some(sentence) = check.structure.and_then(|structure| structure.unchecked) {
+        check.unchecked.add(sentence);
+    }
+    Ok(ActorReport {
+        id: entry.id,
+        events: check.links.next_seq() - first,
+        head: check.links.head(),
+        fault: found.err(),
+        unchecked: check.unchecked.into_vec(),
+    })
+}
+
+struct ActorCheck<'f> {
+    links: Verifier,
+    structure: Option<Structure>,
+    facts: &'f mut Facts,
+    unchecked: Sentences,
+}
+
+impl ActorCheck<'_> {
+    async fn run(
+        &mut self,
+        store: &dyn ChainStore,
+        entry: &ActorEntry,
+        on_page: &mut (dyn FnMut(u64) + Send),
+    ) -> Result<Result<(), Fault>, StoreError> {
+        let mut size = FIRST_PAGE;
+        while self.links.next_seq() <= entry.head.seq {
+            let from = self.links.next_seq();
+            let due = usize::try_from(entry.head.seq - from)
+                .map_or(usize::MAX, |left| left.saturating_add(1));
+            let page = match store.events(entry.id, from, size.min(due)).await {
+                // One event at a time finds the one that cannot be read.
+                Err(StoreError::Damaged(_)) if size > 1 => {
+                    size = 1;
+                    continue;
+                }
+                Err(StoreError::Damaged(reason)) => return Ok(Err(self.fault(reason))),
+                page => page?,
+            };
+            if page.is_empty() {
+                return Ok(Err(self.fault(format!(
+                    "it is missing, and the head is at seq {}",
+                    entry.head.seq
+                ))));
+            }
+            size = next_size(size, &page);
+            for event in &page {
+                if let Err(fault) = self.event(store, event).await? {
+                    return Ok(Err(fault));
+                }
+            }
+            on_page(self.links.next_seq() - from);
+        }
+        self.end(store, entry).await
+    }
+
+    async fn event(
+        &mut self,
+        store: &dyn ChainStore,
+        event: &ChainEvent,
+    ) -> Result<Result<(), Fault>, StoreError> {
+        // The verifier steps on only over events that are right in every way.
+        let mut links = self.links.clone();
+        if let Err(fault) = links.push(event) {
+            return Ok(Err(fault));
+        }
+        if let Some(structure) = &mut self.structure {
+            let data = match Data::decode(&event.event_type, &event.data) {
+                Ok(data) => data,
+                Err(error) => {
+                    return Ok(Err(self.fault(format!("its data cannot be read: {error}"))));
+                }
+            };
+            if let Err(reason) = structure.push(event, data.as_ref()) {
+                return Ok(Err(self.fault(reason)));
+            }
+            match &data {
+                None => self.unchecked.add(format!(
+                    "events of type {}: this version does not know it",
+                    event.event_type
+                )),
+                Some(Data::SupervisionAction(_)) => {
+                    self.unchecked
+                        .add("supervision_action: that it follows from the recorded facts");
+                }
+                Some(Data::ChildExited(_)) => {
+                    self.unchecked
+                        .add("child_exited: that the child's chain says the same");
+                }
+                Some(_) => {}
+            }
+            if let Some(data) = &data {
+                match self.facts.check(store, data).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(reason)) | Err(StoreError::Damaged(reason)) => {
+                        return Ok(Err(self.fault(reason)));
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        self.links = links;
+        Ok(Ok(()))
+    }
+
+    /// The head and the index entry, after the last event.
+    async fn end(
+        &mut self,
+        store: &dyn ChainStore,
+        entry: &ActorEntry,
+    ) -> Result<Result<(), Fault>, StoreError> {
+        let at_head = |reason: &str| {
+            Ok(Err(Fault {
+                seq: entry.head.seq,
+                reason: reason.to_owned(),
+            }))
+        };
+        if self.links.head() != Some(entry.head) {
+            return at_head("the stored head has another hash");
+        }
+        if let Some(Err(reason)) = self
+            .structure
+            .as_ref()
+            .map(|structure| structure.matches(&entry.index))
+        {
+            return at_head(&reason);
+        }
+        // Events past the head are right if they came since the entry was read, with a newer head.
+        let beyond = match store.events(entry.id, self.links.next_seq(), 1).await {
+            Err(StoreError::Damaged(reason)) => return Ok(Err(self.fault(reason))),
+            page => page?,
+        };
+        if !beyond.is_empty()
+            && store
+                .actor(entry.id)
+                .await?
+                .is_none_or(|now| now.head == entry.head)
+        {
+            return Ok(Err(self.fault("it lies beyond the stored head".to_owned())));
+        }
+        Ok(Ok(()))
+    }
+
+    fn fault(&self, reason: String) -> Fault {
+        Fault {
+            seq: self.links.next_seq(),
+            reason,
+        }
+    }
+}
+
+/// Grows while pages are small, shrinks as soon as one is large.
+fn next_size(size: usize, page: &[ChainEvent]) -> usize {
+    let payload = |event: &ChainEvent| {
+        event
+            .payload
+            .as_ref()
+            .map_or(0, |payload| payload.bytes().len())
+    };
+    let bytes: usize = page
+        .iter()
+        .map(|event| 256 + event.data.len() + payload(event))
+        .sum();
+    let fitting = PAGE_BYTES * page.len() / bytes.max(1);
+    fitting.clamp(1, (2 * size).min(MAX_PAGE))
+}

@@ -1,0 +1,16 @@
+//! Verification: offline, from what a store holds and nothing else.
+//!
+//! It proves that what is stored was not changed since it was recorded, and that it tells a
+//! possible life. It does not run guests: whether they would do the same again is for replay.
+
+mod actor;
+mod facts;
+mod links;
+mod report;
+mod store;
+mod structure;
+
+pub use actor::verify_actor;
+pub use links::Verifier;
+pub use report::{ActorReport, Fault, Level, StoreReport};
+pub use store::verify_store;

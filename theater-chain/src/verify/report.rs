@@ -1,0 +1,104 @@
+//! What verification finds.
+
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+
+use crate::{Digest, Head, TheaterId};
+
+/// How much is verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Level {
+    /// Every link and every hash, payloads included, and the stored head.
+    Links,
+    /// Also that data is well-formed, that the events tell a possible life, that states continue,
+    /// that recorded states, components and manifests are there, and the index entry.
+    #[default]
+    Full,
+}
+
+/// The first event of a chain that does not verify.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[error("event {seq}: {reason}")]
+pub struct Fault {
+    /// Where: the seq that the event has or should have.
+    pub seq: u64,
+    /// What is wrong, in lower case and without a full stop.
+    pub reason: String,
+}
+
+/// What verification says of one actor. As JSON `{id, events, head, ok, fault?: {seq, reason}}`,
+/// where `head` is the hash of the newest event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ActorReport {
+    /// The actor.
+    pub id: TheaterId,
+    /// How many events verified.
+    pub events: u64,
+    /// The newest event that verified.
+    pub head: Option<Head>,
+    /// The first event that did not.
+    pub fault: Option<Fault>,
+    /// What could not be checked, a sentence each.
+    pub unchecked: Vec<String>,
+}
+
+impl ActorReport {
+    /// Whether everything that was checked is right.
+    pub fn is_ok(&self) -> bool {
+        self.fault.is_none()
+    }
+}
+
+impl Serialize for ActorReport {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let fields = 4 + usize::from(self.fault.is_some());
+        let mut report = serializer.serialize_struct("ActorReport", fields)?;
+        report.serialize_field("id", &self.id)?;
+        report.serialize_field("events", &self.events)?;
+        report.serialize_field::<Option<Digest>>("head", &self.head.map(|head| head.hash))?;
+        report.serialize_field("ok", &self.is_ok())?;
+        match &self.fault {
+            Some(fault) => report.serialize_field("fault", fault)?,
+            None => report.skip_field("fault")?,
+        }
+        report.end()
+    }
+}
+
+/// What verification says of a whole store. As JSON `{ok, actors, unchecked}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct StoreReport {
+    /// Whether every actor's chain verifies.
+    pub ok: bool,
+    /// Each actor, in the order of their first events.
+    pub actors: Vec<ActorReport>,
+    /// What could not be checked, a sentence each, said once for all actors.
+    pub unchecked: Vec<String>,
+}
+
+/// Sentences, each once, and not more than a person would read.
+#[derive(Debug, Default)]
+pub(super) struct Sentences(Vec<String>);
+
+impl Sentences {
+    const MAX: usize = 100;
+
+    pub(super) fn add(&mut self, sentence: impl AsRef<str> + Into<String>) {
+        if self.0.iter().any(|known| known == sentence.as_ref()) {
+            return;
+        }
+        match self.0.len() {
+            len if len < Self::MAX => self.0.push(sentence.into()),
+            Self::MAX => self
+                .0
+                .push("more than is listed here could not be checked".into()),
+            _ => {}
+        }
+    }
+
+    pub(super) fn into_vec(self) -> Vec<String> {
+        self.0
+    }
+}

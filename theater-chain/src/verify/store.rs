@@ -1,0 +1,48 @@
+//! Verification of a whole store.
+
+use super::actor::verify_with;
+use super::facts::Facts;
+use super::report::Sentences;
+use super::{Level, StoreReport};
+use crate::{ChainStore, StoreError};
+
+/// How many actors are listed at once.
+const PAGE: usize = 256;
+
+/// Verifies every actor of a store. `on_progress` is told the number of events so far, page by
+/// page.
+///
+/// A fault in what is stored is in the report. An error means that the store could not be read.
+pub async fn verify_store(
+    store: &dyn ChainStore,
+    level: Level,
+    on_progress: &mut (dyn FnMut(u64) + Send),
+) -> Result<StoreReport, StoreError> {
+    let mut facts = Facts::default();
+    let mut unchecked = Sentences::default();
+    let mut actors = Vec::new();
+    let mut events = 0;
+    let mut after = None;
+    loop {
+        let page = store.actors(after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.id);
+        for entry in &page {
+            let mut count = |more| {
+                events += more;
+                on_progress(events);
+            };
+            let report = verify_with(store, entry, level, &mut facts, &mut count).await?;
+            for sentence in &report.unchecked {
+                unchecked.add(sentence);
+            }
+            actors.push(report);
+        }
+    }
+    let ok = actors.iter().all(super::ActorReport::is_ok);
+    Ok(StoreReport {
+        ok,
+        actors,
+        unchecked: unchecked.into_vec(),
+    })
+}

@@ -1,0 +1,414 @@
+//! Whether the events of one chain tell a possible life: incarnations, calls, host calls, states.
+//!
+//! It looks at one chain alone and at nothing outside of it; whether recorded bytes exist is
+//! checked beside it.
+
+use std::collections::HashSet;
+
+use crate::data::{
+    ActorErrorData, ActorStarted, ActorTerminated, CallReturned, Data, ErrorType, FORMAT, HostCall,
+    HostCallBegun, ReasonRecord, RestartStateKind, StateUpdated,
+};
+use crate::{ActorIndex, ChainEvent, Digest, TheaterId, payload};
+
+/// How many distinct states `resume-from` is checked against, so that memory is bounded (40 MB).
+const MAX_PAST_STATES: usize = 1 << 20;
+
+/// What one event, or the whole, fails on.
+type Checked = Result<(), String>;
+
+/// Where the chain stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Before the first event.
+    Empty,
+    /// In a chain whose beginning was not kept, before the first event that says where it stands.
+    Unknown,
+    /// An incarnation runs.
+    Live,
+    /// The newest incarnation has ended.
+    Ended,
+}
+
+/// A guest call that has not ended.
+#[derive(Debug)]
+struct OpenCall {
+    message_id: Option<String>,
+    next_ordinal: u32,
+    begun: Option<HostCallBegun>,
+}
+
+/// The start of the newest incarnation.
+#[derive(Debug, Clone, Copy)]
+struct Start {
+    incarnation: u32,
+    seq: u64,
+    parent: Option<TheaterId>,
+}
+
+/// Follows one chain, event by event.
+#[derive(Debug)]
+pub(super) struct Structure {
+    actor: TheaterId,
+    phase: Phase,
+    start: Option<Start>,
+    ended: Option<u64>,
+    /// The last committed state; `None` where the chain's kept part does not say it yet.
+    state: Option<Digest>,
+    past_states: HashSet<Digest>,
+    failed: Option<ErrorType>,
+    call: Option<OpenCall>,
+    /// A claim that could not be checked, as a whole sentence.
+    pub(super) unchecked: Option<&'static str>,
+}
+
+impl Structure {
+    /// For a chain that is read from its first event on, or (`whole` false) from a later one on.
+    pub(super) fn new(actor: TheaterId, whole: bool) -> Self {
+        Self {
+            actor,
+            phase: if whole { Phase::Empty } else { Phase::Unknown },
+            start: None,
+            ended: None,
+            state: None,
+            past_states: HashSet::new(),
+            failed: None,
+            call: None,
+            unchecked: None,
+        }
+    }
+
+    /// Checks the next event; `None` for one of an unknown type, which may stand anywhere but first.
+    pub(super) fn push(&mut self, event: &ChainEvent, data: Option<&Data>) -> Checked {
+        if self.phase == Phase::Empty && !matches!(data, Some(Data::ActorStarted(_))) {
+            return Err("the first event is not actor_started".into());
+        }
+        match data {
+            Some(Data::ActorStarted(data)) => self.started(event, data),
+            Some(Data::Call(data)) => self.call_begun(data.message_id.clone()),
+            Some(Data::CallReturned(data)) => self.call_returned(data),
+            Some(Data::StateUpdated(data)) => self.state_updated(data),
+            Some(Data::HostCallBegun(data)) => self.host_call_begun(data),
+            Some(Data::HostCall(data)) => self.host_call(data),
+            Some(Data::ActorErrorData(data)) => self.error(data),
+            Some(Data::ActorTerminated(data)) => self.terminated(event, data),
+            Some(Data::InstanceDropped(_)) => self.instance_dropped(),
+            // Appended beside a running call, or after an end, whenever they happen.
+            Some(
+                Data::MessageAccepted(_)
+                | Data::ChildExited(_)
+                | Data::SupervisionAction(_)
+                | Data::HandlerError(_)
+                | Data::PermissionDenied(_)
+                | Data::DeadLetter(_),
+            )
+            | None => Ok(()),
+        }
+    }
+
+    fn started(&mut self, event: &ChainEvent, data: &ActorStarted) -> Checked {
+        match self.phase {
+            Phase::Live => {
+                return Err("an incarnation starts before the one before has ended".into());
+            }
+            Phase::Empty if data.incarnation != 1 => {
+                return Err(format!(
+                    "the first incarnation is numbered {}",
+                    data.incarnation
+                ));
+            }
+            Phase::Empty | Phase::Unknown | Phase::Ended => {}
+        }
+        if data.actor_id != self.actor {
+            return Err(format!(
+                "it is the start of another actor, {}",
+                data.actor_id
+            ));
+        }
+        if data.format != FORMAT {
+            return Err(format!(
+                "it is in format {}, and format {FORMAT} is the one that can be read",
+                data.format
+            ));
+        }
+        if let Some(before) = self.start {
+            if before.incarnation.checked_add(1) != Some(data.incarnation) {
+                return Err(format!(
+                    "incarnation {} follows incarnation {}",
+                    data.incarnation, before.incarnation
+                ));
+            }
+            if before.parent != data.parent {
+                return Err("its parent is not that of the incarnation before".into());
+            }
+        }
+        self.start_state(event, data)?;
+        self.phase = Phase::Live;
+        self.start = Some(Start {
+            incarnation: data.incarnation,
+            seq: event.seq,
+            parent: data.parent,
+        });
+        self.ended = None;
+        self.failed = None;
+        self.call = None;
+        self.install(data.state_hash);
+        Ok(())
+    }
+
+    /// Whether the state of a start is the one that its restart_state claims.
+    fn start_state(&mut self, event: &ChainEvent, data: &ActorStarted) -> Checked {
+        match (data.restart_state, self.state) {
+            (RestartStateKind::Reset, _) => initial_state(event, data, &mut self.unchecked),
+            (RestartStateKind::Resume, Some(state)) if state != data.state_hash => {
+                Err("it resumes another state than the last committed one".into())
+            }
+            (RestartStateKind::ResumeFrom, Some(_))
+                if !self.past_states.contains(&data.state_hash) =>
+            {
+                if self.past_states.len() < MAX_PAST_STATES {
+                    return Err("it resumes from a state that the actor never had".into());
+                }
+                self.unchecked =
+                    Some("a resume-from: the actor has had more states than are compared");
+                Ok(())
+            }
+            // A new actor may be made from the state of another; custom bytes are the parent's.
+            (
+                RestartStateKind::Resume | RestartStateKind::ResumeFrom | RestartStateKind::Custom,
+                _,
+            ) => Ok(()),
+        }
+    }
+
+    fn install(&mut self, state: Digest) {
+        self.state = Some(state);
+        if self.past_states.len() < MAX_PAST_STATES {
+            self.past_states.insert(state);
+        }
+    }
+
+    fn call_begun(&mut self, message_id: Option<String>) -> Checked {
+        match self.phase {
+            Phase::Ended => return Err("a call after the incarnation has ended".into()),
+            Phase::Live if self.call.is_some() => {
+                return Err("a call while another one runs".into());
+            }
+            Phase::Live if self.failed.is_some() => {
+                return Err("a call after the incarnation has failed".into());
+            }
+            _ => self.phase = Phase::Live,
+        }
+        self.call = Some(OpenCall {
+            message_id,
+            next_ordinal: 0,
+            begun: None,
+        });
+        Ok(())
+    }
+
+    /// The call that an event belongs to; `None` where it may lie in the part that was not kept.
+    fn open_call(&mut self) -> Result<Option<&mut OpenCall>, String> {
+        if self.call.is_none() && self.phase != Phase::Unknown {
+            return Err("there is no call that it could belong to".into());
+        }
+        Ok(self.call.as_mut())
+    }
+
+    fn host_call_begun(&mut self, data: &HostCallBegun) -> Checked {
+        let Some(call) = self.open_call()? else {
+            return Ok(());
+        };
+        if let Some(open) = &call.begun {
+            return Err(format!(
+                "host call {} begins while host call {} runs",
+                data.ordinal, open.ordinal
+            ));
+        }
+        call.number(data.ordinal)?;
+        call.begun = Some(data.clone());
+        Ok(())
+    }
+
+    fn host_call(&mut self, data: &HostCall) -> Checked {
+        let Some(call) = self.open_call()? else {
+            return Ok(());
+        };
+        let Some(begun) = call.begun.take() else {
+            return call.number(data.ordinal);
+        };
+        let same = begun.ordinal == data.ordinal
+            && begun.interface == data.interface
+            && begun.function == data.function
+            && begun.effect == data.effect;
+        if same {
+            Ok(())
+        } else {
+            Err(format!(
+                "it is not the host call {} that had begun",
+                begun.ordinal
+            ))
+        }
+    }
+
+    /// Ends the open call; its message id, unless the call began before the kept part.
+    fn end_call(&mut self) -> Result<Option<Option<String>>, String> {
+        if let Some(begun) = self.open_call()?.and_then(|call| call.begun.as_ref()) {
+            return Err(format!(
+                "the call ends while its host call {} runs",
+                begun.ordinal
+            ));
+        }
+        // From here on the chain says where it stands: between calls of a live incarnation.
+        self.phase = Phase::Live;
+        Ok(self.call.take().map(|call| call.message_id))
+    }
+
+    fn call_returned(&mut self, data: &CallReturned) -> Checked {
+        self.end_call()?;
+        self.holds_state(data.state_hash)
+    }
+
+    fn state_updated(&mut self, data: &StateUpdated) -> Checked {
+        self.of_this_actor(data.actor_id)?;
+        let message_id = self.end_call()?;
+        if message_id.is_some_and(|id| id != data.transition_message) {
+            return Err("its message is not that of the call".into());
+        }
+        self.holds_state(data.old_state_hash)?;
+        self.install(data.new_state_hash);
+        Ok(())
+    }
+
+    fn error(&mut self, data: &ActorErrorData) -> Checked {
+        self.of_this_actor(data.actor_id)?;
+        if self.phase == Phase::Ended {
+            return Err("an error after the incarnation has ended".into());
+        }
+        if self.call.is_some() {
+            let message_id = self.end_call()?;
+            if message_id.is_some_and(|id| id != data.message_id) {
+                return Err("its message is not that of the call".into());
+            }
+        }
+        self.phase = Phase::Live;
+        self.failed = Some(data.error);
+        self.holds_state(data.state_hash)
+    }
+
+    fn terminated(&mut self, event: &ChainEvent, data: &ActorTerminated) -> Checked {
+        self.of_this_actor(data.actor_id)?;
+        if self.phase == Phase::Ended {
+            return Err("the incarnation ends a second time".into());
+        }
+        if self.call.is_some() {
+            return Err("the incarnation ends while a call runs".into());
+        }
+        if let ReasonRecord::Abnormal(error) = data.reason
+            && self.failed != Some(error)
+            && self.phase == Phase::Live
+        {
+            return Err("it ends abnormally, and the actor_error before does not say so".into());
+        }
+        self.holds_state(data.final_state_hash)?;
+        self.phase = Phase::Ended;
+        self.ended = Some(event.seq);
+        Ok(())
+    }
+
+    fn instance_dropped(&self) -> Checked {
+        match self.phase {
+            Phase::Ended => Err("an instance is dropped after the incarnation has ended".into()),
+            _ if self.call.is_some() => Err("an instance is dropped while a call runs".into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn of_this_actor(&self, actor: TheaterId) -> Checked {
+        if actor == self.actor {
+            Ok(())
+        } else {
+            Err(format!("it is of another actor, {actor}"))
+        }
+    }
+
+    fn holds_state(&mut self, claimed: Digest) -> Checked {
+        match self.state {
+            Some(state) if state != claimed => {
+                Err("its state hash is not that of the last committed state".into())
+            }
+            Some(_) => Ok(()),
+            None => {
+                self.install(claimed);
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether the index entry says of the newest incarnation what the chain says.
+    pub(super) fn matches(&self, index: &ActorIndex) -> Checked {
+        let differs = |what: &str| {
+            Err(format!(
+                "the index entry's {what} is not what the chain says"
+            ))
+        };
+        if let Some(start) = self.start {
+            if index.parent != start.parent {
+                return differs("parent");
+            }
+            if index.incarnation != start.incarnation {
+                return differs("incarnation");
+            }
+            if index.started != start.seq {
+                return differs("start");
+            }
+        }
+        if (self.start.is_some() || self.ended.is_some()) && index.ended != self.ended {
+            return differs("end");
+        }
+        if self.state.is_some_and(|state| index.state != state) {
+            return differs("state");
+        }
+        Ok(())
+    }
+}
+
+impl OpenCall {
+    fn number(&mut self, ordinal: u32) -> Checked {
+        if ordinal != self.next_ordinal {
+            return Err(format!(
+                "host call {ordinal} comes where host call {} is due",
+                self.next_ordinal
+            ));
+        }
+        self.next_ordinal = ordinal.saturating_add(1);
+        Ok(())
+    }
+}
+
+/// With `reset` the state is that of the `initial_state` in the payload, or none.
+fn initial_state(
+    event: &ChainEvent,
+    data: &ActorStarted,
+    unchecked: &mut Option<&'static str>,
+) -> Checked {
+    if event.is_erased() {
+        *unchecked =
+            Some("an initial state was erased: that the state hash is its hash was not checked");
+        return Ok(());
+    }
+    let field = match &event.payload {
+        Some(payload) => {
+            payload::field(payload.bytes(), "initial_state").map_err(|error| error.to_string())?
+        }
+        None => None,
+    };
+    let state = field
+        .map(payload::read_bin)
+        .transpose()
+        .map_err(|error| error.to_string())?;
+    if Digest::of_state(state) != data.state_hash {
+        return Err("its state hash is not that of the initial state".into());
+    }
+    Ok(())
+}
