@@ -1,0 +1,75 @@
+//! The orders that are about children: one for each function of `supervisor` and `supervision`.
+
+use theater_actor::prelude::*;
+use theater_actor::supervision::ChildSpec;
+
+use crate::{split, text_of, types};
+
+/// None where the order is another's business.
+pub(crate) fn obey(verb: &str, rest: &str) -> Option<Result<String>> {
+    simple(verb, rest).or_else(|| by_spec(verb, rest))
+}
+
+fn simple(verb: &str, rest: &str) -> Option<Result<String>> {
+    let (path, bytes) = split(rest);
+    Some(match verb {
+        "spawn" => supervisor::spawn(path, bytes_of(bytes)),
+        "resume" => supervisor::resume(path, bytes_of(bytes)),
+        "stop" => supervisor::stop_child(rest).map(|()| "stopped".to_owned()),
+        "restart" => supervisor::restart_child(rest).map(|()| "restarted".to_owned()),
+        "state" => {
+            supervisor::child_state(rest).map(|state| state.map_or("none".to_owned(), text_of))
+        }
+        "events" => supervisor::child_events(rest).map(types),
+        "list" => Ok(supervisor::list_children().join("\n")),
+        _ => return None,
+    })
+}
+
+fn by_spec(verb: &str, rest: &str) -> Option<Result<String>> {
+    let (id, arguments) = split(rest);
+    Some(match verb {
+        "start" => start(id, arguments),
+        "terminate" => done(supervision::terminate_child(rest)),
+        "delete" => done(supervision::delete_child(rest)),
+        "spec" => supervision::child_spec(rest).map_err(Into::into).and_then(|spec| json(&spec)),
+        "which" => json(&supervision::which_children()),
+        "count" => json(&supervision::count_children()),
+        "restart-with" => restart_with(id, arguments),
+        "escalate" => {
+            supervision::escalate(rest);
+            Ok("escalating".to_owned())
+        }
+        _ => return None,
+    })
+}
+
+fn start(id: &str, arguments: &str) -> Result<String> {
+    let (path, init) = split(arguments);
+    let init_bytes = bytes_of(init).map(<[u8]>::to_vec);
+    let spec = ChildSpec { init_bytes, ..ChildSpec::new(id, path) };
+    Ok(supervision::start_child(&spec)?.unwrap_or("declined".to_owned()))
+}
+
+fn restart_with(id: &str, arguments: &str) -> Result<String> {
+    let state = match split(arguments) {
+        ("reset", "") => RestartState::Reset,
+        ("resume", "") => RestartState::Resume,
+        ("custom", state) => RestartState::Custom(state.as_bytes().to_vec()),
+        _ => bail!("restart with what? reset, resume or custom STATE"),
+    };
+    Ok(supervision::restart_child_with(id, &state)?.unwrap_or("declined".to_owned()))
+}
+
+fn bytes_of(text: &str) -> Option<&[u8]> {
+    (!text.is_empty()).then_some(text.as_bytes())
+}
+
+fn done(result: Result<(), supervision::SupervisionError>) -> Result<String> {
+    result?;
+    Ok("done".to_owned())
+}
+
+fn json(value: &impl Serialize) -> Result<String> {
+    Ok(serde_json::to_string(value)?)
+}
