@@ -29,9 +29,10 @@ pub(crate) fn guests(dir: &Path) -> Result<Vec<Guest>, BuildError> {
     for variable in harmful_variables() {
         command.env_remove(variable);
     }
-    let metadata = command
-        .exec()
-        .map_err(|source| BuildError::Metadata { dir: dir.to_owned(), source: Box::new(source) })?;
+    let metadata = command.exec().map_err(|source| BuildError::Metadata {
+        dir: dir.to_owned(),
+        source: Box::new(source),
+    })?;
     let mut guests: Vec<Guest> = metadata
         .workspace_packages()
         .into_iter()
@@ -45,7 +46,11 @@ pub(crate) fn guests(dir: &Path) -> Result<Vec<Guest>, BuildError> {
 fn guest(package: &Package) -> Guest {
     let manifest = package.manifest_path.clone().into_std_path_buf();
     let dir = manifest.parent().unwrap_or(Path::new(".")).to_owned();
-    Guest { name: package.name.to_string(), dir, manifest }
+    Guest {
+        name: package.name.to_string(),
+        dir,
+        manifest,
+    }
 }
 
 fn is_guest(target: &Target) -> bool {
@@ -63,7 +68,9 @@ pub(crate) fn build(
     let toolchain = Toolchain::decide(dir)?;
     let mut command = Command::new(program());
     clean_environment(&mut command);
-    command.current_dir(dir).args(["build", "--release", "--lib"]);
+    command
+        .current_dir(dir)
+        .args(["build", "--release", "--lib"]);
     command.arg("--message-format=json-render-diagnostics");
     for guest in guests {
         command.args(["--package", &guest.name]);
@@ -80,23 +87,33 @@ pub(crate) fn build(
         .iter()
         .map(|guest| {
             let module = modules.get(&guest.manifest).cloned();
-            module.ok_or_else(|| BuildError::NoModule { name: guest.name.clone() })
+            module.ok_or_else(|| BuildError::NoModule {
+                name: guest.name.clone(),
+            })
         })
         .collect()
 }
 
 /// Runs `cargo build`; the modules it made or found fresh, by the Cargo.toml they are made from.
 fn run(mut command: Command, dir: &Path) -> Result<BTreeMap<PathBuf, PathBuf>, BuildError> {
-    let cannot_run = |source| BuildError::Run { program: program().display().to_string(), source };
+    let cannot_run = |source| BuildError::Run {
+        program: program().display().to_string(),
+        source,
+    };
     let mut child = command.stdout(Stdio::piped()).spawn().map_err(cannot_run)?;
     let mut modules = BTreeMap::new();
     if let Some(stdout) = child.stdout.take() {
         for message in Message::parse_stream(BufReader::new(stdout)).map_while(Result::ok) {
-            let Message::CompilerArtifact(artifact) = message else { continue };
+            let Message::CompilerArtifact(artifact) = message else {
+                continue;
+            };
             if !is_guest(&artifact.target) {
                 continue;
             }
-            let module = artifact.filenames.into_iter().find(|file| file.extension() == Some("wasm"));
+            let module = artifact
+                .filenames
+                .into_iter()
+                .find(|file| file.extension() == Some("wasm"));
             if let Some(module) = module {
                 let manifest = artifact.manifest_path.into_std_path_buf();
                 modules.insert(manifest, module.into_std_path_buf());
@@ -104,7 +121,13 @@ fn run(mut command: Command, dir: &Path) -> Result<BTreeMap<PathBuf, PathBuf>, B
         }
     }
     let status = child.wait().map_err(cannot_run)?;
-    if status.success() { Ok(modules) } else { Err(BuildError::Compile { dir: dir.to_owned() }) }
+    if status.success() {
+        Ok(modules)
+    } else {
+        Err(BuildError::Compile {
+            dir: dir.to_owned(),
+        })
+    }
 }
 
 fn program() -> OsString {
@@ -121,7 +144,10 @@ pub(crate) fn clean_environment(command: &mut Command) {
 }
 
 fn harmful_variables() -> Vec<OsString> {
-    env::vars_os().map(|(name, _)| name).filter(|name| is_harmful(name)).collect()
+    env::vars_os()
+        .map(|(name, _)| name)
+        .filter(|name| is_harmful(name))
+        .collect()
 }
 
 fn is_harmful(name: &OsStr) -> bool {
@@ -156,10 +182,21 @@ mod tests {
 
     #[test]
     fn only_what_changes_the_build_is_dropped() {
-        for name in ["RUSTFLAGS", "CARGO_TARGET_DIR", "CARGO_PROFILE_RELEASE_LTO", "RUSTC_WRAPPER"] {
+        for name in [
+            "RUSTFLAGS",
+            "CARGO_TARGET_DIR",
+            "CARGO_PROFILE_RELEASE_LTO",
+            "RUSTC_WRAPPER",
+        ] {
             assert!(is_harmful(OsStr::new(name)), "{name} must go");
         }
-        for name in ["PATH", "CARGO_HOME", "RUSTUP_TOOLCHAIN", "RUSTUP_HOME", "CARGO_NET_OFFLINE"] {
+        for name in [
+            "PATH",
+            "CARGO_HOME",
+            "RUSTUP_TOOLCHAIN",
+            "RUSTUP_HOME",
+            "CARGO_NET_OFFLINE",
+        ] {
             assert!(!is_harmful(OsStr::new(name)), "{name} must stay");
         }
     }

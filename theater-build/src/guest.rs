@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process;
 
+use crate::BuildError;
 use crate::cargo::{self, Guest};
 use crate::component::{check_actor, componentize};
-use crate::BuildError;
 
 /// How to build guests. `Options::default()` is what a user at a terminal wants.
 #[derive(Clone, Debug, Default)]
@@ -31,7 +31,10 @@ pub fn build_guest(crate_dir: &Path, options: &Options) -> Result<PathBuf, Build
     let guests = [guest];
     let modules = cargo::build(&dir, &guests, options.target_dir.as_deref(), options.quiet)?;
     let [guest] = guests;
-    let file = options.component.clone().unwrap_or_else(|| beside_manifest(&guest));
+    let file = options
+        .component
+        .clone()
+        .unwrap_or_else(|| beside_manifest(&guest));
     for module in &modules {
         write_component(&guest.name, module, &file)?;
     }
@@ -47,11 +50,20 @@ fn select(dir: &Path, mut guests: Vec<Guest>) -> Result<Guest, BuildError> {
         return Ok(guests.swap_remove(own));
     }
     guests.retain(|guest| guest.dir.starts_with(dir));
-    let names = guests.iter().map(|guest| guest.name.as_str()).collect::<Vec<_>>().join(", ");
+    let names = guests
+        .iter()
+        .map(|guest| guest.name.as_str())
+        .collect::<Vec<_>>()
+        .join(", ");
     match (guests.pop(), guests.is_empty()) {
         (Some(only), true) => Ok(only),
-        (Some(_), false) => Err(BuildError::SeveralGuests { dir: dir.to_owned(), names }),
-        (None, _) => Err(BuildError::NoGuest { dir: dir.to_owned() }),
+        (Some(_), false) => Err(BuildError::SeveralGuests {
+            dir: dir.to_owned(),
+            names,
+        }),
+        (None, _) => Err(BuildError::NoGuest {
+            dir: dir.to_owned(),
+        }),
     }
 }
 
@@ -62,7 +74,8 @@ fn select(dir: &Path, mut guests: Vec<Guest>) -> Result<Guest, BuildError> {
 /// See [`BuildError`].
 pub fn build_actors(actors_dir: &Path, out_dir: &Path) -> Result<Vec<PathBuf>, BuildError> {
     let options = Options::default();
-    build_all(actors_dir, &options, |guest| out_dir.join(format!("{}.wasm", guest.name)))
+    let place = |guest: &Guest| out_dir.join(format!("{}.wasm", guest.name));
+    Ok(files(build_all(actors_dir, &options, place)?))
 }
 
 /// Like [`build_actors`], but each component goes beside its actor's manifest, as [`build_guest`]
@@ -71,15 +84,23 @@ pub fn build_actors(actors_dir: &Path, out_dir: &Path) -> Result<Vec<PathBuf>, B
 /// # Errors
 /// See [`BuildError`].
 pub fn build_actors_in_place(actors_dir: &Path) -> Result<Vec<PathBuf>, BuildError> {
-    build_all(actors_dir, &Options::default(), beside_manifest)
+    Ok(files(build_all(
+        actors_dir,
+        &Options::default(),
+        beside_manifest,
+    )?))
 }
 
-/// Builds all guests of a workspace; `place` says where each component goes.
+fn files(built: Vec<(Guest, PathBuf)>) -> Vec<PathBuf> {
+    built.into_iter().map(|(_, file)| file).collect()
+}
+
+/// Builds all guests of a workspace; `place` says where each component goes. Returns where each went.
 pub(crate) fn build_all(
     actors_dir: &Path,
     options: &Options,
     place: impl Fn(&Guest) -> PathBuf,
-) -> Result<Vec<PathBuf>, BuildError> {
+) -> Result<Vec<(Guest, PathBuf)>, BuildError> {
     let dir = fs::canonicalize(actors_dir).map_err(BuildError::io("find", actors_dir))?;
     let guests = cargo::guests(&dir)?;
     if guests.is_empty() {
@@ -87,16 +108,17 @@ pub(crate) fn build_all(
     }
     let mut names = BTreeSet::new();
     if let Some(twice) = guests.iter().find(|guest| !names.insert(&guest.name)) {
-        return Err(BuildError::SameName { name: twice.name.clone() });
+        return Err(BuildError::SameName {
+            name: twice.name.clone(),
+        });
     }
     let modules = cargo::build(&dir, &guests, options.target_dir.as_deref(), options.quiet)?;
-    let mut files = Vec::new();
-    for (guest, module) in guests.iter().zip(&modules) {
-        let file = place(guest);
-        write_component(&guest.name, module, &file)?;
-        files.push(file);
-    }
-    Ok(files)
+    let write = |(guest, module): (Guest, PathBuf)| {
+        let file = place(&guest);
+        write_component(&guest.name, &module, &file)?;
+        Ok((guest, file))
+    };
+    guests.into_iter().zip(modules).map(write).collect()
 }
 
 fn beside_manifest(guest: &Guest) -> PathBuf {
@@ -116,7 +138,10 @@ fn write_component(name: &str, module: &Path, file: &Path) -> Result<(), BuildEr
         check_actor(&component)?;
         replace(file, &component)
     };
-    write().map_err(|source| BuildError::Guest { name: name.to_owned(), source: Box::new(source) })
+    write().map_err(|source| BuildError::Guest {
+        name: name.to_owned(),
+        source: Box::new(source),
+    })
 }
 
 /// Writes the file by rename, so that nobody sees half of it; a file with these bytes is left alone.

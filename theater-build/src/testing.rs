@@ -10,6 +10,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use crate::cargo::Guest;
 use crate::guest::{Options, build_all};
 
 /// The component of the actor `name` of this repository's `actors` workspace, as
@@ -22,7 +23,11 @@ use crate::guest::{Options, build_all};
 pub fn component(name: &str) -> PathBuf {
     match actors().get(name) {
         Some(actor) => actor.component.clone(),
-        None => panic!("no actor `{name}` in {}: there are {:?}", sources().display(), actors().keys()),
+        None => panic!(
+            "no actor `{name}` in {}: there are {:?}",
+            sources().display(),
+            actors().keys()
+        ),
     }
 }
 
@@ -37,8 +42,29 @@ pub fn manifest(name: &str) -> PathBuf {
     let manifest = actors().get(name).and_then(|actor| actor.manifest.clone());
     match manifest {
         Some(manifest) => manifest,
-        None => panic!("no manifest of an actor `{name}` in {}", sources().display()),
+        None => panic!(
+            "no manifest of an actor `{name}` in {}",
+            sources().display()
+        ),
     }
+}
+
+/// Copies actors side by side into a folder, each as `<name>.toml` and `<name>.wasm` with its other
+/// data files, so that one of them may spawn the others. Returns their manifests.
+///
+/// # Panics
+/// The actors do not build, or one of the names is none of theirs.
+#[track_caller]
+pub fn stage(folder: &Path, names: &[&str]) -> Vec<PathBuf> {
+    names
+        .iter()
+        .map(|name| {
+            let manifest = manifest(name);
+            copy_data(manifest.parent().unwrap_or(folder), folder);
+            copy(&component(name), &folder.join(format!("{name}.wasm")));
+            folder.join(format!("{name}.toml"))
+        })
+        .collect()
 }
 
 #[derive(Debug)]
@@ -69,26 +95,26 @@ fn actors() -> &'static BTreeMap<String, Actor> {
 
 fn install(out: &Path, options: &Options) -> BTreeMap<String, Actor> {
     let sources = sources();
-    let mut dirs = BTreeMap::new();
-    let built = {
-        let dirs = std::cell::RefCell::new(&mut dirs);
-        build_all(&sources, options, |guest| {
-            dirs.borrow_mut().insert(guest.name.clone(), guest.dir.clone());
-            out.join(format!("{}.wasm", guest.name))
-        })
+    let place = |guest: &Guest| out.join(format!("{}.wasm", guest.name));
+    let built = match build_all(&sources, options, place) {
+        Ok(built) => built,
+        Err(error) => panic!("the actors do not build: {}", causes(&error)),
     };
-    if let Err(error) = built {
-        panic!("the actors do not build: {}", causes(&error));
-    }
-    dirs.into_iter()
-        .map(|(name, dir)| {
-            let component = out.join(format!("{name}.wasm"));
+    built
+        .into_iter()
+        .map(|(Guest { name, dir, .. }, component)| {
             let place = out.join(dir.strip_prefix(&sources).unwrap_or(Path::new("")));
             copy_data(&dir, &place);
             copy(&component, &place.join(format!("{name}.wasm")));
             let manifest = place.join(format!("{name}.toml"));
             let manifest = manifest.is_file().then_some(manifest);
-            (name, Actor { component, manifest })
+            (
+                name,
+                Actor {
+                    component,
+                    manifest,
+                },
+            )
         })
         .collect()
 }
@@ -123,7 +149,9 @@ fn sources() -> PathBuf {
 /// The target folder that the running test was built into: cargo marks it with a file.
 fn target_dir() -> PathBuf {
     let test = env::current_exe().unwrap_or_default();
-    let marked = test.ancestors().find(|dir| dir.join("CACHEDIR.TAG").is_file());
+    let marked = test
+        .ancestors()
+        .find(|dir| dir.join("CACHEDIR.TAG").is_file());
     match marked {
         Some(dir) => dir.to_owned(),
         None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"),

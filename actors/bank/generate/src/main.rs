@@ -42,7 +42,7 @@ const MEMOS: [&str; 10] = [
 
 /// The first 12 bytes of each end inside a character.
 const CRASHING_MEMOS: [&str; 5] =
-    ["thanks, café!", "für die Grüße", "学费第二学期", "see you, Zoë.", "dinner 🍜🍜🍜"];
+    ["thanks, café!", "für die Grüße", "for 学费第二学期", "see you, Zoë.", "dinner 🍜🍜🍜"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
