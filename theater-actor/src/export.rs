@@ -90,6 +90,8 @@ fn turn<A: Actor, R>(
     panics::report();
     let run = || {
         let mut actor = state::decode::<A>(bytes.as_deref())?;
+        // A large state need not be in memory twice while the actor works.
+        drop(bytes);
         let result = work(&mut actor)?;
         Ok((Some(state::encode(&actor)?), result))
     };
@@ -125,15 +127,18 @@ impl<A: Messages> bindings::messages::exports::theater::simple::message_server_c
     for Export<A>
 {
     fn handle_send(bytes: State, (message,): (Vec<u8>,)) -> Result<(State,), String> {
-        plain_turn(bytes, |actor: &mut A| actor.handle_send(message.as_slice().into()))
+        plain_turn(bytes, |actor: &mut A| {
+            actor.handle_send(message.as_slice().into())
+        })
     }
 
     fn handle_request(
         bytes: State,
         (id, message): (String, Vec<u8>),
     ) -> Result<(State, Option<Vec<u8>>), String> {
-        let (next, reply) =
-            turn(bytes, |actor: &mut A| actor.handle_request(&id, message.as_slice().into()))?;
+        let (next, reply) = turn(bytes, |actor: &mut A| {
+            actor.handle_request(&id, message.as_slice().into())
+        })?;
         Ok((next, reply.into_bytes()))
     }
 }
@@ -145,31 +150,31 @@ impl<A: Children> bindings::children::exports::theater::simple::supervisor_handl
         bytes: State,
         (child, failure): (String, ActorError),
     ) -> Result<(State,), String> {
-        plain_turn(bytes, |actor: &mut A| actor.handle_child_error(&child, &failure))
+        plain_turn(bytes, |actor: &mut A| {
+            actor.handle_child_error(&child, &failure)
+        })
     }
 
     fn handle_child_exit(
         bytes: State,
         (child, data): (String, Option<Vec<u8>>),
     ) -> Result<(State,), String> {
-        plain_turn(bytes, |actor: &mut A| actor.handle_child_exit(&child, data.as_deref()))
+        plain_turn(bytes, |actor: &mut A| {
+            actor.handle_child_exit(&child, data.as_deref())
+        })
     }
 
-    fn handle_child_external_stop(
-        bytes: State,
-        (child,): (String,),
-    ) -> Result<(State,), String> {
-        plain_turn(bytes, |actor: &mut A| actor.handle_child_external_stop(&child))
+    fn handle_child_external_stop(bytes: State, (child,): (String,)) -> Result<(State,), String> {
+        plain_turn(bytes, |actor: &mut A| {
+            actor.handle_child_external_stop(&child)
+        })
     }
 }
 
 impl<A: Policy> bindings::policy::exports::theater::simple::supervision_policy::Guest
     for Export<A>
 {
-    fn decide(
-        bytes: State,
-        (failure,): (ChildFailure,),
-    ) -> Result<(State, Decision), String> {
+    fn decide(bytes: State, (failure,): (ChildFailure,)) -> Result<(State, Decision), String> {
         turn(bytes, |actor: &mut A| actor.decide(&failure))
     }
 }
@@ -181,6 +186,8 @@ impl<A: Events> bindings::events::exports::theater::simple::supervision_events::
         bytes: State,
         (child, event): (String, ChainEvent),
     ) -> Result<(State,), String> {
-        plain_turn(bytes, |actor: &mut A| actor.handle_child_event(&child, &event))
+        plain_turn(bytes, |actor: &mut A| {
+            actor.handle_child_event(&child, &event)
+        })
     }
 }

@@ -6,7 +6,9 @@ use std::fmt;
 use crate::bindings::imports::theater::simple::supervision as host;
 use crate::bindings::imports::theater::simple::types;
 
-pub use crate::bindings::policy::exports::theater::simple::supervision_policy::{ChildFailure, Decision};
+pub use crate::bindings::policy::exports::theater::simple::supervision_policy::{
+    ChildFailure, Decision,
+};
 pub use host::{
     ChildCounts, ChildInfo, ChildKind, ChildSpec, ChildStatus, RestartState, RestartType, Shutdown,
 };

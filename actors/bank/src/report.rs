@@ -54,7 +54,10 @@ impl Bank {
             totals,
             owed,
             restarts: self.restarts.clone(),
-            ledger: LedgerCounts { count: ledger.count, volume: ledger.volume },
+            ledger: LedgerCounts {
+                count: ledger.count,
+                volume: ledger.volume,
+            },
             audit: AuditCounts {
                 rejected: audit.rejected,
                 failed: audit.failed,

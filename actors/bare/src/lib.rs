@@ -32,7 +32,9 @@ type State = Option<Vec<u8>>;
 fn count(state: &State) -> Result<u64, String> {
     let Some(bytes) = state else { return Ok(0) };
     let number = bytes.as_slice().try_into();
-    number.map(u64::from_le_bytes).map_err(|_| format!("a state has 8 bytes, not {}", bytes.len()))
+    number
+        .map(u64::from_le_bytes)
+        .map_err(|_| format!("a state has 8 bytes, not {}", bytes.len()))
 }
 
 fn state(count: u64) -> State {

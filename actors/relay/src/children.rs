@@ -32,7 +32,9 @@ fn by_spec(verb: &str, rest: &str) -> Option<Result<String>> {
         "start" => start(id, arguments),
         "terminate" => done(supervision::terminate_child(rest)),
         "delete" => done(supervision::delete_child(rest)),
-        "spec" => supervision::child_spec(rest).map_err(Into::into).and_then(|spec| json(&spec)),
+        "spec" => supervision::child_spec(rest)
+            .map_err(Into::into)
+            .and_then(|spec| json(&spec)),
         "which" => json(&supervision::which_children()),
         "count" => json(&supervision::count_children()),
         "restart-with" => restart_with(id, arguments),
@@ -47,7 +49,10 @@ fn by_spec(verb: &str, rest: &str) -> Option<Result<String>> {
 fn start(id: &str, arguments: &str) -> Result<String> {
     let (path, init) = split(arguments);
     let init_bytes = bytes_of(init).map(<[u8]>::to_vec);
-    let spec = ChildSpec { init_bytes, ..ChildSpec::new(id, path) };
+    let spec = ChildSpec {
+        init_bytes,
+        ..ChildSpec::new(id, path)
+    };
     Ok(supervision::start_child(&spec)?.unwrap_or("declined".to_owned()))
 }
 

@@ -76,7 +76,8 @@ impl Children for Relay {
 
 impl Relay {
     fn answer(&mut self, order: &str) -> String {
-        self.obey(order).unwrap_or_else(|refused| format!("error: {refused}"))
+        self.obey(order)
+            .unwrap_or_else(|refused| format!("error: {refused}"))
     }
 
     fn obey(&mut self, order: &str) -> Result<String> {
@@ -120,7 +121,11 @@ fn text_of(bytes: Vec<u8>) -> String {
 
 /// The types of events, a line each.
 fn types(chain: Vec<ChainEvent>) -> String {
-    chain.into_iter().map(|event| event.event_type).collect::<Vec<_>>().join("\n")
+    chain
+        .into_iter()
+        .map(|event| event.event_type)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 theater_actor::export!(Relay: messages, children);

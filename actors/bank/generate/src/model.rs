@@ -7,7 +7,13 @@ use serde_json::json;
 
 /// One line of the file.
 pub(crate) enum Line {
-    Payment { tx: u64, from: String, to: String, amount: u64, memo: String },
+    Payment {
+        tx: u64,
+        from: String,
+        to: String,
+        amount: u64,
+        memo: String,
+    },
     /// Rejected as it stands.
     Nonsense(String),
 }
@@ -16,7 +22,13 @@ impl Line {
     pub(crate) fn text(&self) -> String {
         match self {
             Self::Nonsense(text) => text.clone(),
-            Self::Payment { tx, from, to, amount, memo } => format!(
+            Self::Payment {
+                tx,
+                from,
+                to,
+                amount,
+                memo,
+            } => format!(
                 r#"{{"tx":{tx},"from":"{from}","to":"{to}","amount":{amount},"memo":{}}}"#,
                 json!(memo)
             ),
@@ -50,8 +62,11 @@ pub(crate) struct Expected {
 
 impl Model {
     pub(crate) fn new(groups: BTreeMap<String, BTreeMap<String, u64>>) -> Self {
-        let mut model =
-            Self { balances: BTreeMap::new(), group_of: BTreeMap::new(), expected: Counts::default() };
+        let mut model = Self {
+            balances: BTreeMap::new(),
+            group_of: BTreeMap::new(),
+            expected: Counts::default(),
+        };
         for (group, accounts) in groups {
             let names = accounts.keys().map(|name| (name.clone(), group.clone()));
             model.group_of.extend(names);
@@ -70,7 +85,14 @@ impl Model {
 
     pub(crate) fn apply(&mut self, line: &Line) {
         self.expected.lines += 1;
-        let Line::Payment { from, to, amount, memo, .. } = line else {
+        let Line::Payment {
+            from,
+            to,
+            amount,
+            memo,
+            ..
+        } = line
+        else {
             self.expected.rejected += 1;
             return;
         };
@@ -84,8 +106,12 @@ impl Model {
         } else {
             self.expected.applied += 1;
             self.expected.volume += amount;
-            self.balances.entry(from.clone()).and_modify(|balance| *balance -= amount);
-            self.balances.entry(to.clone()).and_modify(|balance| *balance += amount);
+            self.balances
+                .entry(from.clone())
+                .and_modify(|balance| *balance -= amount);
+            self.balances
+                .entry(to.clone())
+                .and_modify(|balance| *balance += amount);
         }
     }
 
