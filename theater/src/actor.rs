@@ -1,0 +1,219 @@
+//! The record of one incarnation of an actor. It is a record, not a task: a task exists only while
+//! there is work.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use bytes::Bytes;
+use theater_chain::data::KillCause;
+use theater_chain::{Digest, TheaterId};
+use tokio::sync::{Notify, watch};
+use tokio::task::AbortHandle;
+
+use crate::component::ActorComponent;
+use crate::error::ActorError;
+use crate::exit::ExitReason;
+use crate::exits::ExitHook;
+use crate::handler::{ErasedHandler, Held};
+use crate::inbox::Inbox;
+use crate::manifest::ManifestConfig;
+use crate::recorder::Recorder;
+use crate::shared::Shared;
+
+/// What an actor is made of: checked, compiled and linked, and the same for each incarnation.
+pub(crate) struct Made {
+    pub(crate) manifest: ManifestConfig,
+    pub(crate) component_digest: Digest,
+    /// The component's bytes, to be kept in the store.
+    pub(crate) component_bytes: Bytes,
+    pub(crate) component: Arc<ActorComponent>,
+    /// The listed handlers in manifest order.
+    pub(crate) handlers: Vec<Arc<dyn ErasedHandler>>,
+    /// What the actor holds, listed or granted, by handler name.
+    pub(crate) held: Vec<(&'static str, Held)>,
+}
+
+impl Made {
+    pub(crate) fn held(&self, handler: &str) -> Option<&Held> {
+        self.held.iter().find(|(name, _)| *name == handler).map(|(_, held)| held)
+    }
+}
+
+pub(crate) struct Actor {
+    pub(crate) id: TheaterId,
+    pub(crate) parent: Option<Weak<Actor>>,
+    pub(crate) parent_id: Option<TheaterId>,
+    /// 0 for a root.
+    pub(crate) depth: u32,
+    pub(crate) incarnation: u32,
+    pub(crate) made: Arc<Made>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) recorder: Arc<Recorder>,
+    pub(crate) inbox: Mutex<Inbox>,
+    pub(crate) control: Control,
+    pub(crate) family: Mutex<Family>,
+    committed: Mutex<Committed>,
+    /// The error that ends this incarnation, and the hash of its event.
+    last_error: Mutex<Option<(ActorError, Digest)>>,
+    /// The handler that listens to the exits of the children; gone when the actor ends.
+    pub(crate) exit_hook: Mutex<Option<Arc<Mutex<ExitHook>>>>,
+    /// Tasks that handlers spawned for this actor; they end with it.
+    pub(crate) tasks: Mutex<Vec<AbortHandle>>,
+    /// Set once, when everything of this incarnation has ended.
+    pub(crate) ended: watch::Sender<Option<ExitReason>>,
+}
+
+/// The last committed state.
+#[derive(Clone, Default)]
+pub(crate) struct Committed {
+    pub(crate) state: Option<Bytes>,
+    pub(crate) hash: Digest,
+}
+
+/// The children, oldest first.
+#[derive(Default)]
+pub(crate) struct Family {
+    /// No child can be added any more: the actor is ending.
+    pub(crate) closed: bool,
+    pub(crate) children: Vec<Arc<Actor>>,
+}
+
+/// Everything that [`Actor::new`] needs.
+pub(crate) struct NewActor {
+    pub(crate) id: TheaterId,
+    pub(crate) parent: Option<Arc<Actor>>,
+    pub(crate) incarnation: u32,
+    pub(crate) made: Arc<Made>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) recorder: Arc<Recorder>,
+    pub(crate) state: Option<Bytes>,
+}
+
+impl Actor {
+    pub(crate) fn new(new: NewActor) -> Self {
+        let hash = Digest::of_state(new.state.as_deref());
+        Self {
+            id: new.id,
+            parent: new.parent.as_ref().map(Arc::downgrade),
+            parent_id: new.parent.as_ref().map(|parent| parent.id),
+            depth: new.parent.as_ref().map_or(0, |parent| parent.depth + 1),
+            incarnation: new.incarnation,
+            made: new.made,
+            shared: new.shared,
+            recorder: new.recorder,
+            inbox: Mutex::default(),
+            control: Control::default(),
+            family: Mutex::default(),
+            committed: Mutex::new(Committed { state: new.state, hash }),
+            last_error: Mutex::default(),
+            exit_hook: Mutex::default(),
+            tasks: Mutex::default(),
+            ended: watch::Sender::new(None),
+        }
+    }
+
+    /// The last committed state, without waiting for a call that runs.
+    pub(crate) fn committed(&self) -> Committed {
+        lock(&self.committed).clone()
+    }
+
+    pub(crate) fn commit_state(&self, state: Option<Bytes>, hash: Digest) {
+        *lock(&self.committed) = Committed { state, hash };
+    }
+
+    pub(crate) fn note_error(&self, error: ActorError, hash: Digest) {
+        *lock(&self.last_error) = Some((error, hash));
+    }
+
+    /// The error that ended this incarnation, and the hash of its event.
+    pub(crate) fn last_error(&self) -> Option<(ActorError, Digest)> {
+        lock(&self.last_error).clone()
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.made.manifest.name
+    }
+
+    /// `name (id)`, for messages.
+    pub(crate) fn label(&self) -> String {
+        format!("{} ({})", self.name(), self.id)
+    }
+
+    /// The children that are alive, oldest first.
+    pub(crate) fn children(&self) -> Vec<Arc<Actor>> {
+        lock(&self.family).children.clone()
+    }
+
+    /// Waits until everything of this incarnation has ended.
+    pub(crate) async fn wait_ended(&self) -> ExitReason {
+        let mut ended = self.ended.subscribe();
+        // The sender lives in `self`, so this cannot fail while we wait.
+        let reason = ended.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
+        reason.unwrap_or(ExitReason::Killed(KillCause::Host))
+    }
+}
+
+/// What reaches an actor from outside its mailbox: a stop and, above it, a kill.
+#[derive(Default)]
+pub(crate) struct Control {
+    stop: AtomicBool,
+    kill: AtomicU8,
+    changed: Notify,
+}
+
+impl Control {
+    pub(crate) fn request_stop(&self) {
+        self.stop.store(true, Ordering::SeqCst);
+        self.changed.notify_waiters();
+    }
+
+    /// The first kill wins.
+    pub(crate) fn request_kill(&self, cause: KillCause) {
+        let code = match cause {
+            KillCause::Host => 1,
+            KillCause::Deadline => 2,
+            KillCause::ParentGone => 3,
+        };
+        let _ = self.kill.compare_exchange(0, code, Ordering::SeqCst, Ordering::SeqCst);
+        self.changed.notify_waiters();
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stop.load(Ordering::SeqCst) || self.killed_by().is_some()
+    }
+
+    pub(crate) fn killed_by(&self) -> Option<KillCause> {
+        match self.kill.load(Ordering::SeqCst) {
+            0 => None,
+            1 => Some(KillCause::Host),
+            2 => Some(KillCause::Deadline),
+            _ => Some(KillCause::ParentGone),
+        }
+    }
+
+    /// Completes when a kill is requested.
+    pub(crate) async fn killed(&self) -> KillCause {
+        self.until(|| self.killed_by()).await
+    }
+
+    /// Completes when a stop or a kill is requested.
+    pub(crate) async fn stopping(&self) {
+        self.until(|| self.is_stopping().then_some(())).await;
+    }
+
+    async fn until<T>(&self, ready: impl Fn() -> Option<T>) -> T {
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable(); // before the check, so that no change is missed
+            if let Some(value) = ready() {
+                return value;
+            }
+            changed.await;
+        }
+    }
+}
+
+/// Locks a short mutex. A panic while it was held left plain data behind, which stays usable.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,88 @@
+//! What lives in an actor's wasmtime store: its handlers' states, its limits, and the turn that is
+//! running.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use theater_chain::Digest;
+use wasmtime::ResourceLimiter;
+
+use crate::actor::Actor;
+use crate::error::ActorError;
+use crate::exit::ExitReason;
+use crate::message::Reserved;
+
+/// A handler's state of one actor; `None` while it is lent out or after the actor ended.
+pub(crate) type Slots = Vec<Box<dyn Any + Send>>;
+
+/// The data of an actor's wasmtime store.
+pub(crate) struct ActorStore {
+    pub(crate) actor: Arc<Actor>,
+    pub(crate) slots: Slots,
+    pub(crate) memory: MemoryLimit,
+    pub(crate) turn: Turn,
+}
+
+impl ActorStore {
+    pub(crate) fn new(actor: Arc<Actor>, slots: Slots) -> Self {
+        let max = actor.made.manifest.limits.memory;
+        Self { actor, slots, memory: MemoryLimit { max, used: 0, refused: None }, turn: Turn::default() }
+    }
+}
+
+/// One guest call from its `call` event to its end.
+#[derive(Default)]
+pub(crate) struct Turn {
+    /// The seq of the `call` event: part of the ids of messages sent in it.
+    pub(crate) seq: u64,
+    /// The number of the next host call.
+    pub(crate) ordinal: u32,
+    /// Messages that leave when the call commits, each with its place in the receiver's mailbox.
+    pub(crate) outbox: Vec<Reserved>,
+    /// Asked for by the guest: how the actor ends when this call has committed.
+    pub(crate) end: Option<ExitReason>,
+    /// Why a host call ended the guest call, where it did.
+    pub(crate) failure: Option<ActorError>,
+    /// What the guest said last before it trapped, such as the message of a panic.
+    pub(crate) said: Option<String>,
+    /// Whether this is `init`, where alone a start can be declined.
+    pub(crate) init: bool,
+}
+
+/// The memory limit of the manifest over all memories and tables of the component.
+pub(crate) struct MemoryLimit {
+    max: usize,
+    used: usize,
+    /// The size that was last refused in this turn.
+    pub(crate) refused: Option<usize>,
+}
+
+/// Entries of one table; a table that wants more is refused, as memory is.
+const TABLE_ELEMENTS: usize = 100_000;
+
+impl ResourceLimiter for MemoryLimit {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let total = self.used + desired.saturating_sub(current);
+        if total > self.max {
+            self.refused = Some(total);
+            return Ok(false);
+        }
+        self.used = total;
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(desired <= TABLE_ELEMENTS)
+    }
+}
+
+/// What the wrapper keeps of the host call that is running.
+#[derive(Default)]
+pub(crate) struct CallNotes {
+    /// The hash of the event with which the call began, where it has one.
+    pub(crate) begun: Option<Digest>,
+    /// The rule that forbade it.
+    pub(crate) denied: Option<String>,
+    /// Recorded instead of the result.
+    pub(crate) recorded: Option<Vec<u8>>,
+}

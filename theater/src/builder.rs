@@ -1,0 +1,152 @@
+//! Composing a runtime.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use theater_chain::{ChainStore, MemoryStore};
+
+use crate::background::Background;
+use crate::component::Components;
+use crate::engine;
+use crate::handle::InFlight;
+use crate::handler::{ErasedHandler, Handler, Registered};
+use crate::journal::Journal;
+use crate::live::LivePool;
+use crate::runtime::TheaterRuntime;
+use crate::shared::Shared;
+use crate::sources::{Sources, SystemSources};
+use crate::tree::Tree;
+
+/// Live instances at once, where nothing else is set. Idle actors beyond that are parked.
+const LIVE: u32 = 4_000;
+
+/// Why a runtime could not be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A handler could not be set up.
+    #[error("handler `{handler}` cannot be set up: {reason}")]
+    Handler {
+        /// The handler.
+        handler: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// Two handlers have the same name.
+    #[error("two handlers are named `{0}`; list each handler once")]
+    DuplicateHandler(&'static str),
+    /// Two handlers provide the same interface.
+    #[error("handlers `{first}` and `{second}` both provide {interface}; list one of them")]
+    DuplicateInterface {
+        /// The handler that was listed first.
+        first: &'static str,
+        /// The other one.
+        second: &'static str,
+        /// The interface.
+        interface: String,
+    },
+    /// The runtime is built outside of a tokio runtime.
+    #[error("a runtime is built inside a tokio runtime, which runs its actors")]
+    NoTokio,
+    /// The WebAssembly engine could not be made.
+    #[error("the WebAssembly engine cannot be made: {0}")]
+    Engine(String),
+}
+
+/// Composes a [`TheaterRuntime`].
+pub struct TheaterRuntimeBuilder {
+    handlers: Vec<Result<Arc<dyn ErasedHandler>, BuildError>>,
+    store: Arc<dyn ChainStore>,
+    sources: Arc<dyn Sources>,
+    live: u32,
+}
+
+impl TheaterRuntimeBuilder {
+    pub(crate) fn new() -> Self {
+        Self {
+            handlers: Vec::new(),
+            store: Arc::new(MemoryStore::new()),
+            sources: Arc::new(SystemSources::new()),
+            live: LIVE,
+        }
+    }
+
+    /// Adds a handler: actors of this runtime may list it.
+    #[must_use]
+    pub fn handler<H: Handler>(mut self, handler: H) -> Self {
+        let registered = Registered::new(handler)
+            .map(|registered| Arc::new(registered) as Arc<dyn ErasedHandler>)
+            .map_err(|error| BuildError::Handler { handler: H::NAME, reason: format!("{error:#}") });
+        self.handlers.push(registered);
+        self
+    }
+
+    /// Keeps the chains in `store`. Without one they are kept in memory.
+    #[must_use]
+    pub fn store(mut self, store: impl ChainStore) -> Self {
+        self.store = Arc::new(store);
+        self
+    }
+
+    /// Takes time and randomness from `sources`.
+    #[must_use]
+    pub fn sources(mut self, sources: impl Sources) -> Self {
+        self.sources = Arc::new(sources);
+        self
+    }
+
+    /// Instances that may be live at once (4,000): each takes address space and memory mappings.
+    /// Idle actors beyond that are parked and get a fresh instance with their next message.
+    #[must_use]
+    pub fn live_instances(mut self, live: u32) -> Self {
+        self.live = live.max(1);
+        self
+    }
+
+    /// Builds the runtime; actors run on the current tokio runtime.
+    ///
+    /// # Errors
+    /// A handler cannot be set up, a duplicate handler name or interface, no tokio runtime, or the
+    /// engine cannot be made.
+    pub fn build(self) -> Result<TheaterRuntime, BuildError> {
+        let tasks = tokio::runtime::Handle::try_current().map_err(|_| BuildError::NoTokio)?;
+        let handlers = self.handlers.into_iter().collect::<Result<Vec<_>, _>>()?;
+        check_duplicates(&handlers)?;
+        let failed = |error: &dyn std::fmt::Display| BuildError::Engine(error.to_string());
+        let engine = engine::build(self.live).map_err(|error| failed(&error))?;
+        let background = Background::new().map_err(|error| failed(&error))?;
+        let journal = Arc::new(Journal::new(self.store));
+        let shared = Shared {
+            engine_record: engine::record(&engine),
+            components: Components::new(engine.clone()),
+            engine,
+            handlers,
+            journal: journal.clone(),
+            sources: self.sources,
+            tree: Tree::default(),
+            pool: LivePool::new(self.live),
+            in_flight: InFlight::default(),
+            background,
+            tasks,
+        };
+        shared.spawn(journal.write());
+        Ok(TheaterRuntime { shared: Arc::new(shared) })
+    }
+}
+
+fn check_duplicates(handlers: &[Arc<dyn ErasedHandler>]) -> Result<(), BuildError> {
+    let mut interfaces: HashMap<&str, &'static str> = HashMap::new();
+    for (index, handler) in handlers.iter().enumerate() {
+        if handlers[..index].iter().any(|other| other.name() == handler.name()) {
+            return Err(BuildError::DuplicateHandler(handler.name()));
+        }
+        for def in handler.imports() {
+            let first = *interfaces.entry(&def.interface.name).or_insert(handler.name());
+            if first != handler.name() {
+                let interface = def.interface.name.clone();
+                return Err(BuildError::DuplicateInterface { first, second: handler.name(), interface });
+            }
+        }
+    }
+    Ok(())
+}

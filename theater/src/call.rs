@@ -1,0 +1,206 @@
+//! What a host function gets beside its params: the handler's state for the actor that calls, and
+//! what it may do on that actor's behalf.
+
+use std::future::Future;
+use std::time::Duration;
+
+use theater_chain::data::ErrorType;
+use theater_chain::{Digest, TheaterId};
+
+use crate::actor_store::{ActorStore, CallNotes};
+use crate::chain_view::{ChainRange, ChainView};
+use crate::error::{ActorError, CallError};
+use crate::exit::ExitReason;
+use crate::export::{Export, Params, Results};
+use crate::handler::Handler;
+use crate::manifest::Limits;
+use crate::message;
+use crate::request;
+use crate::subtree::Subtree;
+
+/// A host call: handed to the function by value, once.
+pub struct Call<'a, H: Handler> {
+    store: &'a mut ActorStore,
+    notes: &'a mut CallNotes,
+    handler: &'a H,
+    slot: usize,
+    ordinal: u32,
+}
+
+/// How another actor stands to this one in the tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Relation {
+    /// The actor itself.
+    Itself,
+    /// Its parent.
+    Parent,
+    /// One of its children.
+    Child,
+    /// A child of the same parent.
+    Sibling,
+    /// Any other actor that is alive, in this tree or another of the same runtime.
+    Other,
+    /// No actor that is alive.
+    Unknown,
+}
+
+impl<'a, H: Handler> Call<'a, H> {
+    pub(crate) fn new(
+        store: &'a mut ActorStore,
+        notes: &'a mut CallNotes,
+        handler: &'a H,
+        slot: usize,
+        ordinal: u32,
+    ) -> Self {
+        Self { store, notes, handler, slot, ordinal }
+    }
+
+    /// The handler's state for this actor.
+    pub fn state(&mut self) -> &mut H::State {
+        // The slot was filled by this handler's `start`: the linker and the start use one order.
+        #[expect(clippy::expect_used, reason = "an invariant of the core")]
+        self.store.slots[self.slot].downcast_mut().expect("a slot holds its own handler's state")
+    }
+
+    /// The handler, shared by all actors.
+    pub fn handler(&self) -> &'a H {
+        self.handler
+    }
+
+    /// The actor that calls.
+    pub fn actor_id(&self) -> TheaterId {
+        self.store.actor.id
+    }
+
+    /// The `name` in its manifest.
+    pub fn actor_name(&self) -> &str {
+        &self.store.actor.made.manifest.name
+    }
+
+    /// The limits in its manifest.
+    pub fn limits(&self) -> &Limits {
+        &self.store.actor.made.manifest.limits
+    }
+
+    /// Milliseconds since the Unix epoch, from the runtime's sources.
+    pub fn wall_ms(&self) -> u64 {
+        self.store.actor.shared.sources.wall_ms()
+    }
+
+    /// Time since some fixed point, from the runtime's sources; never goes back.
+    pub fn monotonic(&self) -> Duration {
+        self.store.actor.shared.sources.monotonic()
+    }
+
+    /// Fills `bytes` with randomness, from the runtime's sources.
+    pub fn fill_random(&self, bytes: &mut [u8]) {
+        self.store.actor.shared.sources.fill_random(bytes);
+    }
+
+    /// Completes after `duration`, on the runtime's clock.
+    pub fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send + use<H> {
+        self.store.actor.shared.sources.sleep(duration)
+    }
+
+    /// The hash of the event with which this call began: the same when a crash made it run again.
+    /// `None` for [`Effect::Read`](theater_chain::data::Effect::Read), which has no such event.
+    pub fn idempotency_key(&self) -> Option<Digest> {
+        self.notes.begun
+    }
+
+    /// Records this call as denied by `rule`, with the answer that the function returns as what the
+    /// guest got. The function itself does nothing more.
+    pub fn deny(&mut self, rule: impl Into<String>) {
+        self.notes.denied = Some(rule.into());
+    }
+
+    /// Records a range of a chain in place of the result: replay reads it from there.
+    pub fn record_chain_range(&mut self, range: &ChainRange) {
+        self.notes.recorded = Some(theater_chain::codec::encode(range));
+    }
+
+    /// Ends the actor as `normal` when the running guest call has committed.
+    pub fn shutdown(&mut self, data: Option<Vec<u8>>) {
+        self.store.turn.end = Some(ExitReason::Normal(data));
+    }
+
+    /// Ends the actor as `declined` when `init` has committed.
+    ///
+    /// # Errors
+    /// The running guest call is not `init`; the error ends the actor.
+    pub fn decline_start(&mut self) -> wasmtime::Result<()> {
+        if !self.store.turn.init {
+            return Err(wasmtime::Error::msg("a start can be declined only in init"));
+        }
+        self.store.turn.end = Some(ExitReason::Declined);
+        Ok(())
+    }
+
+    /// Ends the actor abnormal when the running guest call has committed, as a supervisor does that
+    /// escalates.
+    pub fn end_abnormal(&mut self, reason: impl Into<String>) {
+        self.store.turn.end = Some(ExitReason::Abnormal(ActorError::new(ErrorType::GuestError, reason)));
+    }
+
+    /// Keeps what the guest says of a failure: should the running guest call trap, it stands in front
+    /// of the trap in the error's message.
+    pub fn explain_failure(&mut self, said: impl Into<String>) {
+        self.store.turn.said = Some(said.into());
+    }
+
+    /// How `other` stands to the actor that calls.
+    pub fn relation(&self, other: TheaterId) -> Relation {
+        self.store.actor.shared.tree.relation(&self.store.actor, other)
+    }
+
+    /// Sends a message: it leaves when the running guest call commits, and not if that traps or
+    /// answers `err`.
+    ///
+    /// # Errors
+    /// There is no such actor, its mailbox is full, or it does not export the function.
+    pub fn send<P: Params, R: Results>(
+        &mut self,
+        to: TheaterId,
+        export: &Export<P, R>,
+        params: &P,
+    ) -> Result<(), CallError> {
+        let id = self.message_id();
+        let reserved = message::reserve(&self.store.actor, to, export, params, id)?;
+        self.store.turn.outbox.push(reserved);
+        Ok(())
+    }
+
+    /// Asks another actor and waits for the answer for at most `limit`; `params` may depend on the
+    /// request's id. Leaves at once. A stop of the actor that calls ends the wait.
+    ///
+    /// # Errors
+    /// As [`Call::send`]; also: no answer in time, the other actor failed or answered `err`, or it
+    /// waits for this one.
+    pub fn request<P: Params, R: Results, F: FnOnce(&str) -> P>(
+        &mut self,
+        to: TheaterId,
+        export: &Export<P, R>,
+        params: F,
+        limit: Duration,
+    ) -> impl Future<Output = Result<R, CallError>> + Send + use<P, R, F, H> {
+        let id = self.message_id();
+        let params = params(&id);
+        request::request(self.store.actor.clone(), to, export, &params, id, self.notes.begun, limit)
+    }
+
+    /// The chain of the actor that calls.
+    pub fn chain(&self) -> ChainView {
+        ChainView::new(&self.store.actor)
+    }
+
+    /// The actor's own subtree.
+    pub fn tree(&self) -> Subtree {
+        Subtree::new(&self.store.actor)
+    }
+
+    /// `<actor>/<seq of the guest call>/<ordinal of this host call>`.
+    fn message_id(&self) -> String {
+        format!("{}/{}/{}", self.store.actor.id, self.store.turn.seq, self.ordinal)
+    }
+}

@@ -1,0 +1,238 @@
+//! Components: compiled once per digest, off every loop, and linked once per set of handlers.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use theater_chain::Digest;
+use tokio::sync::{OnceCell, Semaphore};
+use wasmtime::Engine;
+use wasmtime::component::types::{ComponentFunc, ComponentItem};
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
+
+use crate::actor_store::ActorStore;
+use crate::export::ExportDef;
+use crate::handler::ErasedHandler;
+use crate::interface::InterfaceName;
+use crate::wit_type;
+
+/// The largest component that is accepted, in bytes.
+pub(crate) const MAX_COMPONENT: u64 = 128 << 20;
+
+/// Compiled components that are kept while no actor uses them.
+const KEPT: usize = 256;
+
+/// Compiles at a time: each uses several threads of its own.
+const COMPILES: usize = 2;
+
+/// A component with its imports linked to one set of handlers.
+pub struct ActorComponent {
+    pub(crate) pre: InstancePre<ActorStore>,
+    exports: Vec<FoundExport>,
+}
+
+/// An export of a component that the core or a handler calls.
+pub(crate) struct FoundExport {
+    /// The interface as the component exports it.
+    pub(crate) interface: String,
+    pub(crate) def: Arc<dyn ExportDef>,
+    pub(crate) index: ComponentExportIndex,
+}
+
+impl ActorComponent {
+    /// The export with these names, the interface without its version.
+    pub(crate) fn export(&self, interface: &str, function: &str) -> Option<&FoundExport> {
+        self.exports.iter().find(|found| found.def.interface() == interface && found.def.function() == function)
+    }
+}
+
+type LinkKey = (Digest, Vec<&'static str>);
+
+/// The compiled and linked components of a runtime.
+pub(crate) struct Components {
+    engine: Engine,
+    compiled: Mutex<HashMap<Digest, Arc<OnceCell<Component>>>>,
+    linked: Mutex<HashMap<LinkKey, Arc<ActorComponent>>>,
+    compiles: Semaphore,
+}
+
+impl Components {
+    pub(crate) fn new(engine: Engine) -> Self {
+        Self { engine, compiled: Mutex::default(), linked: Mutex::default(), compiles: Semaphore::new(COMPILES) }
+    }
+
+    /// The component, compiled at the first call for its digest; others wait for that one.
+    pub(crate) async fn compile(&self, digest: Digest, bytes: &Bytes) -> Result<Component, String> {
+        let cell = {
+            let mut compiled = lock(&self.compiled);
+            if compiled.len() >= KEPT {
+                compiled.retain(|_, cell| Arc::strong_count(cell) > 1);
+                lock(&self.linked).retain(|_, linked| Arc::strong_count(linked) > 1);
+            }
+            compiled.entry(digest).or_default().clone()
+        };
+        let component = cell
+            .get_or_try_init(|| async {
+                is_component(bytes)?;
+                let _permit = self.compiles.acquire().await.map_err(|error| error.to_string())?;
+                let (engine, bytes) = (self.engine.clone(), bytes.clone());
+                let compiled = tokio::task::spawn_blocking(move || Component::from_binary(&engine, &bytes)).await;
+                match compiled {
+                    Ok(Ok(component)) => Ok(component),
+                    Ok(Err(error)) => Err(format!("it cannot be compiled: {}", error.root_cause())),
+                    Err(_) => Err("the compiler panicked on it".to_owned()),
+                }
+            })
+            .await?;
+        Ok(component.clone())
+    }
+
+    /// The component linked to `listed`, the handlers of the actor in manifest order. `all` are the
+    /// handlers of the runtime, to say what is missing.
+    pub(crate) fn link(
+        &self,
+        digest: Digest,
+        component: &Component,
+        listed: &[Arc<dyn ErasedHandler>],
+        all: &[Arc<dyn ErasedHandler>],
+        core: &[Arc<dyn ExportDef>],
+        manifest: &str,
+    ) -> Result<Arc<ActorComponent>, String> {
+        let key = (digest, listed.iter().map(|handler| handler.name()).collect::<Vec<_>>());
+        if let Some(linked) = lock(&self.linked).get(&key) {
+            return Ok(linked.clone());
+        }
+        let mut linker = Linker::new(&self.engine);
+        link_imports(&self.engine, &mut linker, component, listed, all, manifest)?;
+        let pre = linker.instantiate_pre(component).map_err(|error| {
+            format!(
+                "its imports have other types than the handlers provide: {error:#}; build it from the handler's own WIT"
+            )
+        })?;
+        let defs = core.iter().chain(listed.iter().flat_map(|handler| handler.exports()));
+        let exports = find_exports(&self.engine, component, &pre, defs)?;
+        let linked = Arc::new(ActorComponent { pre, exports });
+        lock(&self.linked).insert(key, linked.clone());
+        Ok(linked)
+    }
+}
+
+/// Tells a component from a core module and from a file that is no WebAssembly, for the message.
+fn is_component(bytes: &[u8]) -> Result<(), String> {
+    match bytes {
+        [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => Ok(()),
+        [0, b'a', b's', b'm', ..] => Err(
+            "it is a core WebAssembly module, not a component; build the guest with `theater build`, which makes one"
+                .to_owned(),
+        ),
+        _ => Err("it is not a WebAssembly file; name the component that `theater build` wrote".to_owned()),
+    }
+}
+
+fn link_imports(
+    engine: &Engine,
+    linker: &mut Linker<ActorStore>,
+    component: &Component,
+    listed: &[Arc<dyn ErasedHandler>],
+    all: &[Arc<dyn ErasedHandler>],
+    manifest: &str,
+) -> Result<(), String> {
+    for (imported, item) in component.component_type().imports(engine) {
+        let ComponentItem::ComponentInstance(instance) = item.ty else {
+            return Err(format!("it imports `{imported}` outside of an interface, which no handler can provide"));
+        };
+        let functions: Vec<(&str, ComponentFunc)> = instance
+            .exports(engine)
+            .filter_map(|(name, item)| match item.ty {
+                ComponentItem::ComponentFunc(func) => Some((name, func)),
+                _ => None,
+            })
+            .collect();
+        let mut into = linker.instance(imported).map_err(|error| format!("import {imported}: {error:#}"))?;
+        if functions.is_empty() {
+            continue; // an interface of types alone
+        }
+        let name: InterfaceName = imported.parse()?;
+        let slot = listed.iter().position(|handler| provides(&**handler, &name.name));
+        let Some(slot) = slot else {
+            return Err(not_listed(&name, all, manifest));
+        };
+        let handler = &listed[slot];
+        let interface: Arc<str> = imported.into();
+        for (function, func) in functions {
+            let def = handler
+                .imports()
+                .iter()
+                .find(|def| def.interface.name == name.name && def.function == function)
+                .ok_or_else(|| {
+                    format!(
+                        "it imports {imported}#{function}, which handler `{}` {} does not have",
+                        handler.name(),
+                        handler.version()
+                    )
+                })?;
+            if !def.interface.serves(&name) {
+                return Err(format!(
+                    "it imports {imported}, and handler `{}` provides {}, which is not compatible",
+                    handler.name(),
+                    def.interface
+                ));
+            }
+            wit_type::check(&func).map_err(|reason| format!("{imported}#{function}: {reason}"))?;
+            def.define(&mut into, &interface, slot).map_err(|error| format!("import {imported}: {error:#}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn provides(handler: &dyn ErasedHandler, interface: &str) -> bool {
+    handler.imports().iter().any(|def| def.interface.name == interface)
+}
+
+fn not_listed(interface: &InterfaceName, all: &[Arc<dyn ErasedHandler>], manifest: &str) -> String {
+    match all.iter().find(|handler| provides(&***handler, &interface.name)) {
+        Some(handler) => format!(
+            "it imports {interface}, which handler `{name}` provides; add to {manifest}:\n\n[[handlers]]\ntype = \"{name}\"\n",
+            name = handler.name()
+        ),
+        None => {
+            let names: Vec<_> = all.iter().map(|handler| handler.name()).collect();
+            format!(
+                "it imports {interface}, which no handler of this runtime provides; it was composed with: {}",
+                names.join(", ")
+            )
+        }
+    }
+}
+
+fn find_exports<'a>(
+    engine: &Engine,
+    component: &Component,
+    pre: &InstancePre<ActorStore>,
+    defs: impl Iterator<Item = &'a Arc<dyn ExportDef>> + Clone,
+) -> Result<Vec<FoundExport>, String> {
+    let mut found = Vec::new();
+    for (exported, item) in component.component_type().exports(engine) {
+        let (ComponentItem::ComponentInstance(_), Ok(name)) = (item.ty, exported.parse::<InterfaceName>()) else {
+            continue;
+        };
+        let Some(instance) = component.get_export_index(None, exported) else {
+            continue;
+        };
+        for def in defs.clone().filter(|def| def.interface() == name.name) {
+            let function = def.function();
+            let Some((ComponentItem::ComponentFunc(func), index)) = component.get_export(Some(&instance), function)
+            else {
+                return Err(format!("it exports {exported} without the function {function}"));
+            };
+            def.typecheck(&func, pre)
+                .map_err(|error| format!("its export {exported}#{function} has another type: {error:#}"))?;
+            found.push(FoundExport { interface: exported.to_owned(), def: def.clone(), index });
+        }
+    }
+    Ok(found)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,15 @@
+//! The exports that the core itself calls.
+
+use std::sync::Arc;
+
+use crate::export::{Export, ExportDef, TypedExport};
+
+/// What makes a component an actor.
+pub(crate) const INIT: Export<(String,), ()> = Export::new("theater:simple/actor", "init");
+
+/// Runs after state was installed without `init`, where exported.
+pub(crate) const RESUMED: Export<(String,), ()> = Export::new("theater:simple/resumed", "resumed");
+
+pub(crate) fn defs() -> [Arc<dyn ExportDef>; 2] {
+    [Arc::new(TypedExport(INIT)), Arc::new(TypedExport(RESUMED))]
+}

@@ -1,0 +1,162 @@
+//! The end of an incarnation: its children first, then its handlers, then the record, then whoever
+//! waits for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use theater_chain::Digest;
+use theater_chain::data::{ActorTerminated, ChildExited, KillCause};
+use theater_chain::payload;
+
+use crate::actor::{Actor, lock};
+use crate::actor_store::Slots;
+use crate::exit::ExitReason;
+use crate::exits::{ChildExit, HeldMailbox, StoppedBy};
+use crate::inbox::{Life, Phase};
+use crate::journal::Extras;
+use crate::message;
+use crate::sources::within;
+use crate::stop;
+use crate::turn::FailedCall;
+
+/// How long one handler's `stop` may take.
+const HANDLER_STOP: Duration = Duration::from_secs(5);
+
+/// Ends an incarnation. Runs once for each, on the actor's own task.
+pub(crate) async fn end(actor: Arc<Actor>, reason: ExitReason, life: Life, failed: Option<FailedCall>) {
+    let published = {
+        let mut inbox = lock(&actor.inbox);
+        let published = matches!(inbox.phase, Phase::Running);
+        inbox.phase = Phase::Ending;
+        published
+    };
+    let slots = match life {
+        Life::Live(live) => live.into_slots(),
+        Life::Parked(slots) => slots,
+    };
+    end_children(&actor, &reason).await;
+    end_tasks(&actor);
+    stop_handlers(&actor, slots, &reason).await;
+    let error_hash = record_terminated(&actor, &reason);
+    let fact = leave_parent(&actor, &reason, error_hash, published);
+    conclude(&actor, &reason, fact, failed);
+    actor.ended.send_replace(Some(reason));
+}
+
+/// An orderly end stops the children in reverse order, each within its time; any other kills them:
+/// what they would ask their parent for is gone.
+async fn end_children(actor: &Arc<Actor>, reason: &ExitReason) {
+    let children = {
+        let mut family = lock(&actor.family);
+        family.closed = true;
+        family.children.clone()
+    };
+    if reason.is_normal() {
+        for child in children.iter().rev() {
+            tokio::select! {
+                biased;
+                _ = actor.control.killed() => break,
+                () = stop::stop(child, stop::default_time(child), StoppedBy::ParentQuietly) => {}
+            }
+        }
+    }
+    for child in children.iter().rev() {
+        stop::kill(child, KillCause::ParentGone, StoppedBy::ParentQuietly);
+    }
+    for child in children.iter().rev() {
+        child.wait_ended().await;
+    }
+}
+
+fn end_tasks(actor: &Actor) {
+    *lock(&actor.exit_hook) = None;
+    for task in lock(&actor.tasks).drain(..) {
+        task.abort();
+    }
+}
+
+async fn stop_handlers(actor: &Actor, slots: Slots, reason: &ExitReason) {
+    for (handler, state) in actor.made.handlers.iter().zip(slots).rev() {
+        if within(&*actor.shared.sources, HANDLER_STOP, handler.stop(state, reason)).await.is_none() {
+            tracing::warn!(actor = %actor.label(), handler = handler.name(), "stop took more than 5 s and was dropped");
+        }
+    }
+}
+
+/// Returns the hash of the event that says why: the `actor_error`, else the `actor_terminated`.
+fn record_terminated(actor: &Actor, reason: &ExitReason) -> Digest {
+    let event =
+        ActorTerminated { actor_id: actor.id, final_state_hash: actor.committed().hash, reason: reason.record() };
+    let data = match reason {
+        ExitReason::Normal(Some(data)) => Some(payload::bin(data)),
+        _ => None,
+    };
+    let payload = actor.recorder.payload(&[("data", data.as_deref())]);
+    let appended = actor.recorder.append_with(&event, payload, |event, now| {
+        now.ended = Some(event.seq);
+        Extras::default()
+    });
+    actor.last_error().map_or(appended.hash, |(_, hash)| hash)
+}
+
+/// Takes the actor out of its parent's family; where it had been visible there, the parent's chain
+/// gets the fact, whose hash is returned.
+fn leave_parent(actor: &Arc<Actor>, reason: &ExitReason, error_hash: Digest, published: bool) -> Option<ChildExit> {
+    let parent = actor.parent.as_ref()?.upgrade()?;
+    lock(&parent.family).children.retain(|child| !Arc::ptr_eq(child, actor));
+    if !published {
+        return None;
+    }
+    let event = ChildExited {
+        child: actor.id,
+        incarnation: actor.incarnation,
+        reason: reason.record(),
+        error_hash,
+        at_ms: actor.shared.at_ms(),
+    };
+    let fact = parent.recorder.append(&event, None).hash;
+    let stopped_by = lock(&actor.inbox).stopped_by.unwrap_or(StoppedBy::Itself);
+    Some(ChildExit {
+        child: actor.id,
+        name: actor.name().to_owned(),
+        incarnation: actor.incarnation,
+        reason: reason.clone(),
+        stopped_by,
+        fact,
+        error_hash,
+        mailbox: None,
+    })
+}
+
+/// Decides what becomes of the messages that were not begun, tells the parent, then the callers.
+fn conclude(actor: &Arc<Actor>, reason: &ExitReason, fact: Option<ChildExit>, failed: Option<FailedCall>) {
+    let hook = fact.as_ref().and_then(|_| {
+        let parent = actor.parent.as_ref()?.upgrade()?;
+        lock(&parent.exit_hook).clone()
+    });
+    let keep = lock(&actor.inbox).is_kept();
+    let hold = hook.is_some() && !reason.is_normal() && lock(&actor.inbox).stopped_by.is_none();
+    let left = {
+        let mut inbox = lock(&actor.inbox);
+        if keep || hold {
+            inbox.phase = Phase::Held(reason.clone());
+            Default::default()
+        } else {
+            inbox.phase = Phase::Ended(reason.clone());
+            inbox.take_queue()
+        }
+    };
+    if !keep && !hold {
+        actor.shared.tree.remove(actor);
+    }
+    if let (Some(hook), Some(mut exit)) = (hook, fact) {
+        exit.mailbox = hold.then(|| HeldMailbox::new(actor.clone()));
+        (lock(&hook))(exit);
+    }
+    for message in left {
+        message::dead_letter(actor, message, reason);
+    }
+    if let Some(failed) = failed {
+        failed.tell();
+    }
+}

@@ -1,0 +1,232 @@
+//! What can go wrong, one enum per operation.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use theater_chain::data::ErrorType;
+use theater_chain::{StoreError, TheaterId};
+
+use crate::exit::ExitReason;
+use crate::manifest::ManifestError;
+
+/// Why an actor failed: WIT `wit-actor-error` and what the record says beside it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[error("{message}")]
+#[non_exhaustive]
+pub struct ActorError {
+    /// The kind of error.
+    pub kind: ErrorType,
+    /// What happened, in a sentence.
+    pub message: String,
+    /// Bytes that came with it.
+    pub data: Option<Vec<u8>>,
+    /// Whether running again must end the same way.
+    pub deterministic: bool,
+    /// The wasm trap, where there was one, in kebab-case.
+    pub trap_code: Option<String>,
+    /// The offset in the component where it trapped.
+    pub wasm_offset: Option<u64>,
+}
+
+impl ActorError {
+    /// An error of this kind. Whether it is deterministic follows from the kind: a wasm trap, a
+    /// manifest limit on memory and state and an `err` from init are.
+    pub fn new(kind: ErrorType, message: impl Into<String>) -> Self {
+        let deterministic = matches!(
+            kind,
+            ErrorType::Trap
+                | ErrorType::MemoryLimit
+                | ErrorType::StateLimit
+                | ErrorType::InitFailed
+                | ErrorType::GuestError
+        );
+        Self { kind, message: message.into(), data: None, deterministic, trap_code: None, wasm_offset: None }
+    }
+}
+
+/// Why an actor could not be started.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpawnError {
+    /// The manifest cannot be used.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// A file that the manifest names cannot be used.
+    #[error("{manifest}: `{key}` names {path}: {reason}")]
+    File {
+        /// The manifest.
+        manifest: String,
+        /// The key that names the file.
+        key: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why it cannot be used, and what to do.
+        reason: String,
+    },
+    /// The component and the listed handlers do not fit together.
+    #[error("{manifest}: component {component}: {reason}")]
+    Link {
+        /// The manifest.
+        manifest: String,
+        /// The component file.
+        component: String,
+        /// Which interface does not fit, and what to do.
+        reason: String,
+    },
+    /// A permission that the parent or the composer does not hold.
+    #[error("{manifest}: handler `{handler}`: {reason}")]
+    Permission {
+        /// The manifest.
+        manifest: String,
+        /// The handler.
+        handler: String,
+        /// What is asked for and not held, and what to write.
+        reason: String,
+    },
+    /// The actor failed before it was running; its chain holds the error.
+    #[error("actor {id} ({name}): {error}")]
+    Failed {
+        /// The actor.
+        id: TheaterId,
+        /// The manifest's name.
+        name: String,
+        /// The error.
+        error: ActorError,
+    },
+    /// The actor ended before it was running, and not by an error of its own.
+    #[error("actor {id} ({name}) ended while it started: {reason}")]
+    Ended {
+        /// The actor.
+        id: TheaterId,
+        /// The manifest's name.
+        name: String,
+        /// How it ended.
+        reason: ExitReason,
+    },
+    /// No such actor, or none that the caller may start.
+    #[error("actor {0} is not found")]
+    NotFound(TheaterId),
+    /// The actor runs, or another start of it is under way.
+    #[error("actor {0} is running or being started")]
+    Running(TheaterId),
+    /// The start would wait for an actor that waits for this one.
+    #[error(transparent)]
+    Cycle(#[from] CycleError),
+    /// The parent has ended or is being stopped.
+    #[error("the parent {0} has ended or is being stopped")]
+    ParentGone(TheaterId),
+    /// The runtime is being shut down.
+    #[error("the runtime is being shut down")]
+    ShuttingDown,
+    /// The chain store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl SpawnError {
+    /// The kind of error that a supervisor sees.
+    pub fn kind(&self) -> ErrorType {
+        match self {
+            Self::Failed { error, .. } => error.kind,
+            Self::Ended { reason: ExitReason::Killed(_), .. } => ErrorType::Killed,
+            _ => ErrorType::InstantiateFailed,
+        }
+    }
+}
+
+/// Why a call, a request or a send came to nothing.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// No such actor.
+    #[error("actor {0} is not found")]
+    NotFound(TheaterId),
+    /// The actor does not export the function.
+    #[error("actor {actor} does not export {interface}#{function}")]
+    NotExported {
+        /// The actor.
+        actor: TheaterId,
+        /// The interface.
+        interface: String,
+        /// The function.
+        function: String,
+    },
+    /// The mailbox is full.
+    #[error("the mailbox of actor {actor} is full ({limit} messages)")]
+    MailboxFull {
+        /// The actor.
+        actor: TheaterId,
+        /// The manifest's `mailbox`.
+        limit: usize,
+    },
+    /// The guest answered `err`.
+    #[error("{0}")]
+    Guest(String),
+    /// The actor failed while it served this call.
+    #[error("actor {actor} failed: {error}")]
+    Failed {
+        /// The actor.
+        actor: TheaterId,
+        /// The error.
+        error: ActorError,
+    },
+    /// The actor ended before it began this call.
+    #[error("actor {actor} has ended ({reason})")]
+    Ended {
+        /// The actor.
+        actor: TheaterId,
+        /// How it ended.
+        reason: ExitReason,
+    },
+    /// No answer in time.
+    #[error("actor {actor} did not answer within {limit_ms} ms")]
+    Deadline {
+        /// The actor.
+        actor: TheaterId,
+        /// The deadline, in milliseconds.
+        limit_ms: u64,
+    },
+    /// The caller is being stopped.
+    #[error("the caller is being stopped")]
+    Stopping,
+    /// The request would wait for an actor that waits for the caller.
+    #[error(transparent)]
+    Cycle(#[from] CycleError),
+    /// An ephemeral actor sends only to ephemeral ones.
+    #[error("actor {0} is not ephemeral: an ephemeral actor sends only to ephemeral actors")]
+    NotEphemeral(TheaterId),
+    /// The answer is larger than allowed or not of the expected type.
+    #[error("the answer of actor {actor}: {reason}")]
+    Answer {
+        /// The actor.
+        actor: TheaterId,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A message with this id is being processed.
+    #[error("message {0} is being processed; ask again for its answer")]
+    InFlight(String),
+    /// The chain store failed: nothing can be acknowledged any more.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Waiting would close a cycle of actors that wait for each other.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("this would close a cycle of actors that wait for each other: {path}")]
+pub struct CycleError {
+    /// The cycle, such as `a (0102..) -> b (a0b0..) -> a (0102..)`.
+    pub path: String,
+}
+
+/// A permission that is not held.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Denied(String);
+
+impl Denied {
+    /// A denial that says what was asked for, what is held, and what to write in which manifest.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}

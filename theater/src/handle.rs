@@ -1,0 +1,214 @@
+//! An actor as the embedding program calls it.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+
+use theater_chain::data::{ActorErrorData, EventData, MessageAccepted};
+use theater_chain::{StoreError, TheaterId, codec, payload};
+use tokio::sync::oneshot;
+
+use crate::actor::{Actor, lock};
+use crate::error::{ActorError, CallError};
+use crate::exit::ExitReason;
+use crate::export::{Export, Params, Results};
+use crate::journal::Extras;
+use crate::message::{self, Answer};
+use crate::request::{decoded, received};
+use crate::shared::Shared;
+use crate::spawn::find_store;
+
+/// A handle to an actor, over all its incarnations.
+#[derive(Clone)]
+pub struct ActorHandle {
+    shared: Arc<Shared>,
+    id: TheaterId,
+}
+
+/// Who sends a message from outside the tree, and its number there: together its id. A source that
+/// numbers its messages has each processed exactly once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outside<'a> {
+    /// The source, such as `cli-5f3a`; without `/`.
+    pub source: &'a str,
+    /// The number.
+    pub n: u64,
+}
+
+/// Messages from outside that are being processed.
+#[derive(Default)]
+pub(crate) struct InFlight(Mutex<HashSet<String>>);
+
+struct Flight<'a>(&'a InFlight, String);
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.0).remove(&self.1);
+    }
+}
+
+impl ActorHandle {
+    pub(crate) fn new(shared: Arc<Shared>, id: TheaterId) -> Self {
+        Self { shared, id }
+    }
+
+    /// The actor's id.
+    pub fn id(&self) -> TheaterId {
+        self.id
+    }
+
+    /// Calls an export and waits for the answer, which stays in this process: it may come before
+    /// its events are durable. `params` gets the message's id.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn call<P: Params, R: Results>(
+        &self,
+        export: &Export<P, R>,
+        from: Outside<'_>,
+        params: impl FnOnce(&str) -> P,
+    ) -> Result<R, CallError> {
+        let answer = self.accept(export, from, params).await?;
+        decoded(self.id, &answer)
+    }
+
+    /// As [`ActorHandle::call`], and waits until everything up to the answer is durable: the answer
+    /// may leave the process. This is what *acknowledged* means.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn call_durable<P: Params, R: Results>(
+        &self,
+        export: &Export<P, R>,
+        from: Outside<'_>,
+        params: impl FnOnce(&str) -> P,
+    ) -> Result<R, CallError> {
+        let answer = self.accept(export, from, params).await;
+        match &answer {
+            Ok(answer) => self.shared.journal.durable(answer.position).await?,
+            Err(_) => self.shared.journal.flushed().await?,
+        }
+        decoded(self.id, &answer?)
+    }
+
+    /// Sends a message and waits until it is durably accepted, not until it is processed.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn send<P: Params, R: Results>(
+        &self,
+        export: &Export<P, R>,
+        from: Outside<'_>,
+        params: &P,
+    ) -> Result<(), CallError> {
+        let id = format!("{}/{}", from.source, from.n);
+        if self.answered(&id).await?.is_none() {
+            let actor = self.find()?;
+            self.deliver(&actor, export, from, id, params, None)?;
+        }
+        self.shared.journal.flushed().await?;
+        Ok(())
+    }
+
+    /// Waits until the actor has ended and no next incarnation follows.
+    pub async fn ended(&self) -> ExitReason {
+        let mut last = ExitReason::Shutdown;
+        loop {
+            let changed = self.shared.tree.changed();
+            let Some(actor) = self.shared.tree.find(self.id) else {
+                return last;
+            };
+            let over = actor.ended.borrow().clone();
+            match over {
+                None => last = actor.wait_ended().await,
+                // It ended and is still registered: a next incarnation is on its way, or its
+                // supervisor decides.
+                Some(reason) => {
+                    last = reason;
+                    changed.await;
+                }
+            }
+        }
+    }
+
+    fn find(&self) -> Result<Arc<Actor>, CallError> {
+        self.shared.tree.find(self.id).ok_or(CallError::NotFound(self.id))
+    }
+
+    async fn accept<P: Params, R: Results>(
+        &self,
+        export: &Export<P, R>,
+        from: Outside<'_>,
+        params: impl FnOnce(&str) -> P,
+    ) -> Result<Answer, CallError> {
+        let id = format!("{}/{}", from.source, from.n);
+        let _flight = self.take_off(&id)?;
+        if let Some(answer) = self.answered(&id).await? {
+            return answer;
+        }
+        let actor = self.find()?;
+        let params = params(&id);
+        let (reply, answer) = oneshot::channel();
+        self.deliver(&actor, export, from, id, &params, Some(reply))?;
+        received(&actor, answer.await)
+    }
+
+    /// One message id is processed by one call at a time.
+    fn take_off(&self, id: &str) -> Result<Flight<'_>, CallError> {
+        let flights = &self.shared.in_flight;
+        if !lock(&flights.0).insert(id.to_owned()) {
+            return Err(CallError::InFlight(id.to_owned()));
+        }
+        Ok(Flight(flights, id.to_owned()))
+    }
+
+    fn deliver<P: Params, R: Results>(
+        &self,
+        actor: &Arc<Actor>,
+        export: &Export<P, R>,
+        from: Outside<'_>,
+        id: String,
+        params: &P,
+        reply: Option<message::Reply>,
+    ) -> Result<(), CallError> {
+        let mut reserved = message::reserve_at(actor.clone(), export, params, id.clone())?;
+        let pending = reserved.pending(None);
+        let Some(message) = reserved.message() else {
+            return Err(CallError::NotFound(self.id));
+        };
+        (message.reply, message.outside) = (reply, true);
+        let payload = message.payload.clone();
+        let event = MessageAccepted { source: from.source.to_owned(), n: from.n, message_id: id };
+        let accepted = actor.recorder.append_with(&event, Some(payload), |event, _| Extras {
+            pending_added: pending
+                .map(|pending| theater_chain::PendingMessage { cause: Some(event.hash), ..pending })
+                .into_iter()
+                .collect(),
+            ..Extras::default()
+        });
+        reserved.deliver(Some(accepted.hash));
+        Ok(())
+    }
+
+    /// The recorded answer of a message that was processed before.
+    async fn answered(&self, id: &str) -> Result<Option<Result<Answer, CallError>>, StoreError> {
+        let store = find_store(&self.shared, self.id).await?;
+        let Some(answered) = store.answered(id).await? else {
+            return Ok(None);
+        };
+        let damaged = || StoreError::Damaged(format!("the answer of message {id} cannot be read"));
+        let event = store.events(answered.actor, answered.seq, 1).await?.pop().ok_or_else(damaged)?;
+        let payload = event
+            .payload
+            .as_ref()
+            .ok_or_else(|| StoreError::Damaged(format!("the answer of message {id} was erased")))?;
+        let field = |name| payload::field(payload.bytes(), name).map_err(|_| damaged());
+        if event.event_type == ActorErrorData::TYPE {
+            let data: ActorErrorData = codec::decode(&event.data).map_err(|_| damaged())?;
+            let message = field("message")?.and_then(|text| codec::decode::<String>(text).ok()).unwrap_or_default();
+            let error = ActorError::new(data.error, message);
+            return Ok(Some(Err(CallError::Failed { actor: answered.actor, error })));
+        }
+        let result = field("result")?.ok_or_else(damaged)?;
+        Ok(Some(Ok(Answer { result: bytes::Bytes::copy_from_slice(result), position: 0 })))
+    }
+}

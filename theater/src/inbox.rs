@@ -1,0 +1,175 @@
+//! An actor's mailbox and its phase. A queue is allocated when the first message comes; a task is
+//! spawned when there is work and none runs.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::actor::{Actor, lock};
+use crate::actor_store::Slots;
+use crate::error::CallError;
+use crate::exit::ExitReason;
+use crate::exits::StoppedBy;
+use crate::live::Live;
+use crate::message::Message;
+use crate::runner;
+
+#[derive(Default)]
+pub(crate) struct Inbox {
+    pub(crate) phase: Phase,
+    queue: VecDeque<Message>,
+    /// Places promised to messages that leave when their sender's call commits.
+    reserved: usize,
+    /// A task runs for this actor, or is about to.
+    scheduled: bool,
+    /// What the runner put away when it went idle.
+    life: Option<Life>,
+    /// A restart is under way that takes the messages over.
+    kept: bool,
+    /// Who asked the actor to stop first.
+    pub(crate) stopped_by: Option<StoppedBy>,
+}
+
+/// Where an incarnation is in its life.
+#[derive(Default)]
+pub(crate) enum Phase {
+    /// Handlers are started, the component is instantiated, init runs.
+    #[default]
+    Starting,
+    /// It serves its mailbox.
+    Running,
+    /// It takes no more calls; its children end, then it does.
+    Ending,
+    /// It ended and its messages wait for what its supervisor decides.
+    Held(ExitReason),
+    /// It ended for good.
+    Ended(ExitReason),
+}
+
+/// An actor between two calls.
+pub(crate) enum Life {
+    /// With an instance.
+    Live(Box<Live>),
+    /// Without: the handlers' states alone; the next call makes a fresh instance.
+    Parked(Slots),
+}
+
+/// What the runner does next.
+pub(crate) enum Work {
+    Message(Box<Message>, Life),
+    End(ExitReason, Life),
+    Idle,
+}
+
+impl Inbox {
+    /// The next thing to do; `Idle` means that the runner must return.
+    pub(crate) fn next(&mut self, actor: &Actor, life: Life) -> Work {
+        if let Some(cause) = actor.control.killed_by() {
+            return Work::End(ExitReason::Killed(cause), life);
+        }
+        if actor.control.is_stopping() {
+            return Work::End(ExitReason::Shutdown, life);
+        }
+        match self.queue.pop_front() {
+            Some(message) => Work::Message(Box::new(message), life),
+            None => {
+                self.life = Some(life);
+                self.scheduled = false;
+                Work::Idle
+            }
+        }
+    }
+
+    /// The runner's start: what it put away.
+    pub(crate) fn take_life(&mut self) -> Option<Life> {
+        self.life.take()
+    }
+
+    /// The actor's own start is over.
+    pub(crate) fn set_running(&mut self) {
+        self.phase = Phase::Running;
+        self.scheduled = true;
+    }
+
+    /// Takes the instance of an idle actor, if it has one.
+    pub(crate) fn park(&mut self) -> Option<Box<Live>> {
+        if self.scheduled || !matches!(self.phase, Phase::Running) {
+            return None;
+        }
+        match self.life.take() {
+            Some(Life::Live(live)) => Some(live),
+            other => {
+                self.life = other;
+                None
+            }
+        }
+    }
+
+    /// Puts the handlers' states of a parked actor back.
+    pub(crate) fn set_parked(&mut self, slots: Slots) {
+        self.life = Some(Life::Parked(slots));
+    }
+
+    pub(crate) fn take_queue(&mut self) -> VecDeque<Message> {
+        std::mem::take(&mut self.queue)
+    }
+
+    /// Keeps the messages for a next incarnation, whatever ends this one.
+    pub(crate) fn keep(&mut self) {
+        self.kept = true;
+    }
+
+    pub(crate) fn is_kept(&self) -> bool {
+        self.kept
+    }
+
+    /// Puts messages of the incarnation before in front.
+    pub(crate) fn adopt(&mut self, mut messages: VecDeque<Message>) {
+        messages.append(&mut self.queue);
+        self.queue = messages;
+    }
+}
+
+/// Promises a place in the mailbox.
+pub(crate) fn reserve(actor: &Actor) -> Result<(), CallError> {
+    let limit = actor.made.manifest.limits.mailbox;
+    let mut inbox = lock(&actor.inbox);
+    if let Phase::Ended(reason) = &inbox.phase {
+        return Err(CallError::Ended { actor: actor.id, reason: reason.clone() });
+    }
+    if inbox.queue.len() + inbox.reserved >= limit {
+        return Err(CallError::MailboxFull { actor: actor.id, limit });
+    }
+    inbox.reserved += 1;
+    Ok(())
+}
+
+/// Gives a promised place back.
+pub(crate) fn release(actor: &Actor) {
+    let mut inbox = lock(&actor.inbox);
+    inbox.reserved = inbox.reserved.saturating_sub(1);
+}
+
+/// Puts a message into the mailbox, whatever its length: its place was promised, or it is a
+/// callback that must not be lost. Gives it back when the actor has ended for good.
+pub(crate) fn push(actor: &Arc<Actor>, message: Message) -> Result<(), Box<(Message, ExitReason)>> {
+    let mut inbox = lock(&actor.inbox);
+    if let Phase::Ended(reason) = &inbox.phase {
+        return Err(Box::new((message, reason.clone())));
+    }
+    inbox.queue.push_back(message);
+    wake(actor, &mut inbox);
+    Ok(())
+}
+
+/// Makes sure that an idle actor notices a stop or a kill.
+pub(crate) fn nudge(actor: &Arc<Actor>) {
+    wake(actor, &mut lock(&actor.inbox));
+}
+
+/// Spawns the runner if the actor is idle.
+fn wake(actor: &Arc<Actor>, inbox: &mut Inbox) {
+    if matches!(inbox.phase, Phase::Running) && !inbox.scheduled {
+        inbox.scheduled = true;
+        runner::spawn(actor.clone());
+    }
+}

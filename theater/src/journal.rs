@@ -1,0 +1,263 @@
+//! The one queue through which every event reaches the store: in the order of the appends, so that
+//! what is committed is always a prefix of what happened.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use theater_chain::{
+    ActorIndex, ActorUpdate, Answered, ChainEvent, ChainStore, Commit, Digest, Head, MemoryStore, PendingMessage,
+    StoreError, TheaterId,
+};
+use tokio::sync::{Notify, watch};
+
+/// Appends wait while more than this is queued, in bytes.
+const ROOM: usize = 64 << 20;
+
+/// Events that are kept of an ephemeral actor's chain.
+const EPHEMERAL_EVENTS: usize = 10_000;
+
+/// What is committed together with an event, or between two.
+#[derive(Debug, Default)]
+pub(crate) struct Extras {
+    pub(crate) states: Vec<(Digest, Bytes)>,
+    pub(crate) components: Vec<(Digest, Bytes)>,
+    pub(crate) manifests: Vec<(Digest, Bytes)>,
+    pub(crate) pending_added: Vec<PendingMessage>,
+    pub(crate) pending_removed: Vec<String>,
+    pub(crate) answered: Vec<Answered>,
+}
+
+impl Extras {
+    fn size(&self) -> usize {
+        let blobs = [&self.states, &self.components, &self.manifests];
+        blobs.into_iter().flatten().map(|(_, bytes)| bytes.len()).sum::<usize>() + 64 * self.pending_added.len()
+    }
+}
+
+/// The part of an index entry that never changes.
+#[derive(Debug)]
+pub(crate) struct IndexFixed {
+    pub(crate) parent: Option<TheaterId>,
+    pub(crate) name: String,
+    pub(crate) manifest_path: String,
+}
+
+/// The part of an index entry that changes with the chain.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct IndexNow {
+    pub(crate) incarnation: u32,
+    pub(crate) started: u64,
+    pub(crate) ended: Option<u64>,
+    pub(crate) state: Digest,
+}
+
+/// One append.
+pub(crate) struct Entry {
+    pub(crate) actor: TheaterId,
+    pub(crate) ephemeral: bool,
+    /// The event with the head before it; `None` for extras alone.
+    pub(crate) event: Option<EventEntry>,
+    pub(crate) extras: Extras,
+}
+
+pub(crate) struct EventEntry {
+    pub(crate) before: Option<Head>,
+    pub(crate) event: ChainEvent,
+    pub(crate) fixed: Arc<IndexFixed>,
+    pub(crate) now: IndexNow,
+}
+
+#[derive(Default)]
+struct Queue {
+    entries: Vec<Entry>,
+    /// Entries ever appended.
+    position: u64,
+}
+
+/// How far the store is.
+#[derive(Clone, Default)]
+struct Progress {
+    position: u64,
+    failure: Option<StoreError>,
+}
+
+pub(crate) struct Journal {
+    store: Arc<dyn ChainStore>,
+    /// Chains of ephemeral actors.
+    memory: Arc<dyn ChainStore>,
+    queue: Mutex<Queue>,
+    queued: AtomicUsize,
+    wake: Notify,
+    progress: watch::Sender<Progress>,
+}
+
+impl Journal {
+    pub(crate) fn new(store: Arc<dyn ChainStore>) -> Self {
+        Self {
+            store,
+            memory: Arc::new(MemoryStore::bounded(EPHEMERAL_EVENTS)),
+            queue: Mutex::default(),
+            queued: AtomicUsize::new(0),
+            wake: Notify::new(),
+            progress: watch::Sender::default(),
+        }
+    }
+
+    /// The store that holds an actor's chain.
+    pub(crate) fn store(&self, ephemeral: bool) -> &Arc<dyn ChainStore> {
+        if ephemeral { &self.memory } else { &self.store }
+    }
+
+    /// Queues an entry; returns the position that [`Journal::durable`] waits for. Never waits.
+    pub(crate) fn append(&self, entry: Entry) -> u64 {
+        let size = entry_size(&entry);
+        let position = {
+            let mut queue = self.lock();
+            queue.position += 1;
+            // After a failure nothing can be committed any more; keeping it would only grow.
+            if self.progress.borrow().failure.is_none() {
+                self.queued.fetch_add(size, Ordering::Relaxed);
+                queue.entries.push(entry);
+            }
+            queue.position
+        };
+        self.wake.notify_one();
+        position
+    }
+
+    /// Waits until everything up to `position` is durable.
+    pub(crate) async fn durable(&self, position: u64) -> Result<(), StoreError> {
+        self.wait(|progress, _| progress.position >= position).await
+    }
+
+    /// Waits until everything appended so far is durable.
+    pub(crate) async fn flushed(&self) -> Result<(), StoreError> {
+        let position = self.lock().position;
+        self.durable(position).await
+    }
+
+    /// Waits until there is room for more.
+    pub(crate) async fn room(&self) -> Result<(), StoreError> {
+        if self.queued.load(Ordering::Relaxed) < ROOM && self.progress.borrow().failure.is_none() {
+            return Ok(());
+        }
+        self.wait(|_, queued| queued < ROOM).await
+    }
+
+    /// Completes at the next commit; the caller reads what is new and waits again.
+    pub(crate) fn commits(&self) -> Commits {
+        Commits(self.progress.subscribe())
+    }
+
+    async fn wait(&self, ready: impl Fn(&Progress, usize) -> bool) -> Result<(), StoreError> {
+        let mut progress = self.progress.subscribe();
+        loop {
+            {
+                let now = progress.borrow_and_update();
+                if let Some(failure) = &now.failure {
+                    return Err(failure.clone());
+                }
+                if ready(&now, self.queued.load(Ordering::Relaxed)) {
+                    return Ok(());
+                }
+            }
+            if progress.changed().await.is_err() {
+                return Err(StoreError::Io("the runtime has been shut down".to_owned()));
+            }
+        }
+    }
+
+    /// The writer: commits whatever queued up during the commit before. Ends with the runtime.
+    pub(crate) async fn write(self: Arc<Self>) {
+        loop {
+            let (entries, position) = {
+                let mut queue = self.lock();
+                (std::mem::take(&mut queue.entries), queue.position)
+            };
+            if entries.is_empty() {
+                self.wake.notified().await;
+                continue;
+            }
+            let size = entries.iter().map(entry_size).sum();
+            let written = self.commit(entries).await;
+            self.queued.fetch_sub(size, Ordering::Relaxed);
+            if let Err(failure) = written {
+                tracing::error!("nothing can be recorded any more: {failure}");
+                self.progress.send_modify(|progress| progress.failure = Some(failure));
+                return;
+            }
+            self.progress.send_modify(|progress| progress.position = position);
+        }
+    }
+
+    async fn commit(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
+        let (memory, durable): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.ephemeral);
+        for (store, entries) in [(&self.store, durable), (&self.memory, memory)] {
+            if !entries.is_empty() {
+                store.commit(merged(entries)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells a reader of the store that there is something new.
+pub(crate) struct Commits(watch::Receiver<Progress>);
+
+impl Commits {
+    /// Waits for the next commit; `false` when there will be none.
+    pub(crate) async fn next(&mut self) -> bool {
+        self.0.changed().await.is_ok() && self.0.borrow().failure.is_none()
+    }
+}
+
+fn entry_size(entry: &Entry) -> usize {
+    const OVERHEAD: usize = 256;
+    let event = entry.event.as_ref().map_or(0, |entry| {
+        entry.event.data.len() + entry.event.payload.as_ref().map_or(0, |payload| payload.bytes().len())
+    });
+    OVERHEAD + event + entry.extras.size()
+}
+
+fn merged(entries: Vec<Entry>) -> Commit {
+    let mut commit = Commit::default();
+    let mut places: HashMap<TheaterId, usize> = HashMap::new();
+    for entry in entries {
+        if let Some(EventEntry { before, event, fixed, now }) = entry.event {
+            let place = *places.entry(entry.actor).or_insert_with(|| {
+                commit.actors.push(ActorUpdate {
+                    id: entry.actor,
+                    expected: before,
+                    index: ActorIndex {
+                        parent: fixed.parent,
+                        name: fixed.name.clone(),
+                        manifest_path: fixed.manifest_path.clone(),
+                        incarnation: 0,
+                        started: 0,
+                        ended: None,
+                        state: Digest::ZERO,
+                    },
+                });
+                commit.actors.len() - 1
+            });
+            let index = &mut commit.actors[place].index;
+            (index.incarnation, index.started, index.ended, index.state) =
+                (now.incarnation, now.started, now.ended, now.state);
+            commit.events.push((entry.actor, event));
+        }
+        let extras = entry.extras;
+        commit.states.extend(extras.states);
+        commit.components.extend(extras.components);
+        commit.manifests.extend(extras.manifests);
+        commit.pending_added.extend(extras.pending_added);
+        commit.pending_removed.extend(extras.pending_removed);
+        commit.answered.extend(extras.answered);
+    }
+    commit
+}

@@ -1,0 +1,124 @@
+//! Live instances: made when an actor has something to do, bounded in number, given up by idle
+//! actors when others need the place.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, Weak};
+
+use theater_chain::data::{DropReason, InstanceDropped};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use wasmtime::Store;
+use wasmtime::component::Instance;
+
+use crate::actor::{Actor, lock};
+use crate::actor_store::{ActorStore, Slots};
+
+/// An instance is dropped after this many events of its actor, so that a replay never has to go
+/// back further.
+const AGED: u64 = 1_000;
+
+/// An instance and its store.
+pub(crate) struct Live {
+    pub(crate) store: Store<ActorStore>,
+    pub(crate) instance: Instance,
+    /// The seq of the newest event when it was made.
+    since: u64,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Live {
+    pub(crate) fn new(store: Store<ActorStore>, instance: Instance, permit: OwnedSemaphorePermit) -> Self {
+        let since = head_seq(&store.data().actor);
+        Self { store, instance, since, _permit: permit }
+    }
+
+    pub(crate) fn is_aged(&self) -> bool {
+        head_seq(&self.store.data().actor) >= self.since + AGED
+    }
+
+    /// Drops the instance; the handlers' states stay.
+    pub(crate) fn into_slots(self) -> Slots {
+        self.store.into_data().slots
+    }
+}
+
+fn head_seq(actor: &Actor) -> u64 {
+    actor.recorder.head().map_or(0, |head| head.seq)
+}
+
+/// A store with the settings that every guest runs under.
+pub(crate) fn new_store(actor: &Arc<Actor>, slots: Slots) -> Store<ActorStore> {
+    let data = ActorStore::new(actor.clone(), slots);
+    let mut store = Store::new(&actor.shared.engine, data);
+    store.limiter(|data| &mut data.memory);
+    store.set_hostcall_fuel(actor.made.manifest.limits.host_call_bytes);
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_async_yield_and_update(1);
+    store
+}
+
+/// The places for live instances.
+pub(crate) struct LivePool {
+    places: Arc<Semaphore>,
+    /// Actors that went idle with an instance, longest ago first; some may have woken since.
+    idle: Mutex<VecDeque<Weak<Actor>>>,
+    size: usize,
+}
+
+impl LivePool {
+    pub(crate) fn new(size: u32) -> Self {
+        Self { places: Arc::new(Semaphore::new(size as usize)), idle: Mutex::default(), size: size as usize }
+    }
+
+    /// A place, taken from an idle actor where none is free.
+    pub(crate) async fn place(&self) -> OwnedSemaphorePermit {
+        loop {
+            if let Ok(permit) = self.places.clone().try_acquire_owned() {
+                return permit;
+            }
+            if !self.park_one() {
+                // Every instance is busy: wait for the first that is dropped.
+                #[expect(clippy::expect_used, reason = "the semaphore is never closed")]
+                return self.places.clone().acquire_owned().await.expect("never closed");
+            }
+        }
+    }
+
+    /// Notes that an actor went idle.
+    pub(crate) fn went_idle(&self, actor: &Arc<Actor>) {
+        if self.places.available_permits() > self.size / 2 {
+            return; // nobody will need its place soon
+        }
+        let mut idle = lock(&self.idle);
+        if idle.len() >= 2 * self.size {
+            idle.pop_front();
+        }
+        idle.push_back(Arc::downgrade(actor));
+    }
+
+    fn park_one(&self) -> bool {
+        loop {
+            let Some(actor) = lock(&self.idle).pop_front() else {
+                return false;
+            };
+            if actor.upgrade().is_some_and(|actor| park(&actor)) {
+                return true;
+            }
+        }
+    }
+}
+
+/// Drops the instance of an idle actor.
+fn park(actor: &Actor) -> bool {
+    let mut inbox = lock(&actor.inbox);
+    let Some(live) = inbox.park() else {
+        return false;
+    };
+    record_drop(actor, DropReason::Parked);
+    inbox.set_parked(live.into_slots());
+    true
+}
+
+/// Records that the instance is dropped, so that a replay drops it at the same point.
+pub(crate) fn record_drop(actor: &Actor, reason: DropReason) {
+    actor.recorder.append(&InstanceDropped { reason }, None);
+}

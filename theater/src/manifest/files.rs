@@ -1,0 +1,60 @@
+//! Files that a manifest names: below its folder, whatever the path says.
+
+use std::io::Read as _;
+use std::path::{Component, Path};
+
+use bytes::Bytes;
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+
+/// Why a file below a folder cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FileError {
+    /// The path is absolute, has `..` in it, or leads out of the folder through a link.
+    #[error("it leads out of {0}; a path in a manifest is relative to the manifest's folder and stays below it")]
+    Outside(String),
+    /// There is no such file.
+    #[error("there is no such file in {0}")]
+    Missing(String),
+    /// The file is larger than allowed.
+    #[error("it is larger than {0} bytes")]
+    TooLarge(u64),
+    /// Reading failed.
+    #[error("it cannot be read: {0}")]
+    Io(String),
+}
+
+/// Reads the file at `path`, relative to `folder` and below it, up to `max` bytes. The folder is
+/// opened as a capability, so neither `..` nor a symbolic link leads out of it.
+///
+/// # Errors
+/// See [`FileError`].
+pub fn read_below(folder: &Path, path: &Path, max: u64) -> Result<Bytes, FileError> {
+    let outside = || FileError::Outside(folder.display().to_string());
+    if path.components().any(|part| !matches!(part, Component::Normal(_) | Component::CurDir)) {
+        return Err(outside());
+    }
+    let dir = Dir::open_ambient_dir(folder, ambient_authority())
+        .map_err(|error| FileError::Io(format!("folder {}: {error}", folder.display())))?;
+    let file = dir.open(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => FileError::Missing(folder.display().to_string()),
+        // cap-std refuses a link that leads out of the folder with this kind.
+        std::io::ErrorKind::PermissionDenied if leads_out(folder, path) => outside(),
+        _ => FileError::Io(error.to_string()),
+    })?;
+    let mut bytes = Vec::new();
+    file.take(max + 1).read_to_end(&mut bytes).map_err(|error| FileError::Io(error.to_string()))?;
+    if bytes.len() as u64 > max {
+        return Err(FileError::TooLarge(max));
+    }
+    Ok(bytes.into())
+}
+
+/// Tells an escape from a file that may not be read, for the message only.
+fn leads_out(folder: &Path, path: &Path) -> bool {
+    match (folder.canonicalize(), folder.join(path).canonicalize()) {
+        (Ok(folder), Ok(target)) => !target.starts_with(folder),
+        _ => true,
+    }
+}

@@ -1,0 +1,116 @@
+//! The writing end of one actor's chain, shared by all its incarnations. It sits beside the wasm
+//! store, so that a decision can be recorded while a guest call runs.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use theater_chain::data::EventData;
+use theater_chain::{ActorEntry, ChainEvent, Digest, Head, Payload, TheaterId, payload};
+
+use crate::journal::{Entry, EventEntry, Extras, IndexFixed, IndexNow, Journal};
+use crate::sources::Sources;
+
+pub(crate) struct Recorder {
+    pub(crate) id: TheaterId,
+    pub(crate) ephemeral: bool,
+    journal: Arc<Journal>,
+    sources: Arc<dyn Sources>,
+    fixed: Arc<IndexFixed>,
+    chain: Mutex<Chain>,
+}
+
+struct Chain {
+    head: Option<Head>,
+    now: IndexNow,
+}
+
+/// An event that was appended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Appended {
+    pub(crate) seq: u64,
+    pub(crate) hash: Digest,
+    /// What to wait for where it must be durable.
+    pub(crate) position: u64,
+}
+
+impl Recorder {
+    /// For an actor without a chain yet.
+    pub(crate) fn new(
+        id: TheaterId,
+        fixed: IndexFixed,
+        ephemeral: bool,
+        journal: Arc<Journal>,
+        sources: Arc<dyn Sources>,
+    ) -> Self {
+        let now = IndexNow { incarnation: 0, started: 0, ended: None, state: Digest::ZERO };
+        Self { id, ephemeral, journal, sources, fixed: Arc::new(fixed), chain: Mutex::new(Chain { head: None, now }) }
+    }
+
+    /// For an actor whose chain goes on.
+    pub(crate) fn resume(
+        entry: &ActorEntry,
+        ephemeral: bool,
+        journal: Arc<Journal>,
+        sources: Arc<dyn Sources>,
+    ) -> Self {
+        let index = &entry.index;
+        let fixed =
+            IndexFixed { parent: index.parent, name: index.name.clone(), manifest_path: index.manifest_path.clone() };
+        let now =
+            IndexNow { incarnation: index.incarnation, started: index.started, ended: index.ended, state: index.state };
+        let chain = Mutex::new(Chain { head: Some(entry.head), now });
+        Self { id: entry.id, ephemeral, journal, sources, fixed: Arc::new(fixed), chain }
+    }
+
+    /// A payload of these already encoded fields, with a fresh salt; `None` when all are absent.
+    pub(crate) fn payload(&self, fields: &[(&str, Option<&[u8]>)]) -> Option<Payload> {
+        let bytes = payload::encode(fields)?;
+        let mut salt = [0; 16];
+        self.sources.fill_random(&mut salt);
+        Some(Payload::new(salt, bytes))
+    }
+
+    /// Appends an event.
+    pub(crate) fn append<D: EventData>(&self, data: &D, payload: Option<Payload>) -> Appended {
+        self.append_with(data, payload, |_, _| Extras::default())
+    }
+
+    /// Appends an event together with what `with` gives; it may also change the index entry.
+    pub(crate) fn append_with<D: EventData>(
+        &self,
+        data: &D,
+        payload: Option<Payload>,
+        with: impl FnOnce(&ChainEvent, &mut IndexNow) -> Extras,
+    ) -> Appended {
+        let encoded = data.encode();
+        let timestamp = self.sources.wall_ms();
+        let mut chain = self.lock();
+        let event = ChainEvent::following(chain.head.as_ref(), D::TYPE, timestamp, encoded, payload);
+        let before = chain.head.replace(event.head());
+        let extras = with(&event, &mut chain.now);
+        let (seq, hash) = (event.seq, event.hash);
+        // Queued under the lock: the queue's order is the chain's order.
+        let event = EventEntry { before, event, fixed: self.fixed.clone(), now: chain.now };
+        let position =
+            self.journal.append(Entry { actor: self.id, ephemeral: self.ephemeral, event: Some(event), extras });
+        Appended { seq, hash, position }
+    }
+
+    /// Queues extras that belong to no event of this actor.
+    pub(crate) fn append_extras(&self, extras: Extras) {
+        self.journal.append(Entry { actor: self.id, ephemeral: self.ephemeral, event: None, extras });
+    }
+
+    /// The newest event; it may not be durable yet.
+    pub(crate) fn head(&self) -> Option<Head> {
+        self.lock().head
+    }
+
+    /// The incarnation that the chain is in.
+    pub(crate) fn incarnation(&self) -> u32 {
+        self.lock().now.incarnation
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Chain> {
+        self.chain.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

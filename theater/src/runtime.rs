@@ -1,0 +1,207 @@
+//! The runtime: what a program composes from handlers, a store and a tree of actors.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use theater_chain::data::KillCause;
+use theater_chain::{ChainEvent, ChainStore, StoreError, TheaterId};
+
+use crate::bring_up::Started;
+use crate::chain_view::ReadError;
+use crate::cursor::EventCursor;
+use crate::error::SpawnError;
+use crate::exit::ExitReason;
+use crate::exits::StoppedBy;
+use crate::handle::ActorHandle;
+use crate::manifest::ManifestConfig;
+use crate::process::ActorProcess;
+use crate::shared::Shared;
+use crate::spawn::{self, Origin, RestartFrom, find_store};
+use crate::stop::{self, Shutdown};
+
+pub use crate::builder::{BuildError, TheaterRuntimeBuilder};
+
+/// A runtime: handlers, a store, and trees of actors. Runtimes in one process share nothing.
+///
+/// Dropping it does not stop the actors in order: call [`TheaterRuntime::shutdown`] for that.
+#[derive(Clone)]
+pub struct TheaterRuntime {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl TheaterRuntime {
+    /// Begins to compose a runtime.
+    pub fn builder() -> TheaterRuntimeBuilder {
+        TheaterRuntimeBuilder::new()
+    }
+
+    /// Starts a root actor; returns when it runs.
+    ///
+    /// # Errors
+    /// See [`SpawnError`]; a root that declines is [`SpawnError::Ended`].
+    pub async fn spawn_actor(&self, manifest: ManifestConfig) -> Result<ActorHandle, SpawnError> {
+        self.start(manifest, Origin::Init(None)).await
+    }
+
+    /// As [`TheaterRuntime::spawn_actor`], with bytes that `init` gets in place of the manifest's
+    /// `init_state`.
+    ///
+    /// # Errors
+    /// See [`SpawnError`].
+    pub async fn spawn_actor_with(
+        &self,
+        manifest: ManifestConfig,
+        init: impl Into<Bytes>,
+    ) -> Result<ActorHandle, SpawnError> {
+        self.start(manifest, Origin::Init(Some(init.into()))).await
+    }
+
+    /// Starts a root actor from state bytes, without `init`.
+    ///
+    /// # Errors
+    /// See [`SpawnError`].
+    pub async fn resume_actor(
+        &self,
+        manifest: ManifestConfig,
+        state: Option<Bytes>,
+    ) -> Result<ActorHandle, SpawnError> {
+        self.start(manifest, Origin::State(state)).await
+    }
+
+    async fn start(&self, manifest: ManifestConfig, origin: Origin) -> Result<ActorHandle, SpawnError> {
+        let mut id = [0; 16];
+        self.shared.sources.fill_random(&mut id);
+        let id = TheaterId::from_bytes(id);
+        let name = manifest.name.clone();
+        match spawn::spawn(self.shared.clone(), None, id, manifest, origin, None).await? {
+            Started::Running => Ok(self.handle(id)),
+            Started::Declined => Err(SpawnError::Ended { id, name, reason: ExitReason::Declined }),
+        }
+    }
+
+    /// A handle to an actor, whether or not it is alive.
+    pub fn handle(&self, actor: TheaterId) -> ActorHandle {
+        ActorHandle::new(self.shared.clone(), actor)
+    }
+
+    /// Stops an actor and everything below it: asked, killed after its default time (5 s; for one
+    /// with children, as long as these take). Its parent is told and does not restart it by policy.
+    ///
+    /// # Errors
+    /// No such actor is alive.
+    pub async fn stop_actor(&self, actor: TheaterId) -> Result<(), SpawnError> {
+        let found = self.shared.tree.find(actor).ok_or(SpawnError::NotFound(actor))?;
+        stop::stop(&found, stop::default_time(&found), StoppedBy::Operator).await;
+        Ok(())
+    }
+
+    /// As [`TheaterRuntime::stop_actor`], with a time of the caller's.
+    ///
+    /// # Errors
+    /// No such actor is alive.
+    pub async fn stop_actor_within(&self, actor: TheaterId, shutdown: Shutdown) -> Result<(), SpawnError> {
+        let found = self.shared.tree.find(actor).ok_or(SpawnError::NotFound(actor))?;
+        stop::stop(&found, shutdown, StoppedBy::Operator).await;
+        Ok(())
+    }
+
+    /// Starts the next incarnation of an actor; one that runs is stopped first.
+    ///
+    /// # Errors
+    /// See [`SpawnError`].
+    pub async fn restart_actor(&self, actor: TheaterId, from: RestartFrom) -> Result<(), SpawnError> {
+        spawn::restart(self.shared.clone(), actor, from, None, StoppedBy::Operator).await.map(drop)
+    }
+
+    /// The last committed state of an actor, alive or ended. Never waits for the actor.
+    ///
+    /// # Errors
+    /// No such actor, or the store failed.
+    pub async fn get_actor_state(&self, actor: TheaterId) -> Result<Option<Bytes>, SpawnError> {
+        if let Some(found) = self.shared.tree.find(actor) {
+            return Ok(found.committed().state);
+        }
+        self.shared.journal.flushed().await?;
+        let store = find_store(&self.shared, actor).await?;
+        let entry = store.actor(actor).await?.ok_or(SpawnError::NotFound(actor))?;
+        Ok(if entry.index.state.is_zero() { None } else { store.state(entry.index.state).await? })
+    }
+
+    /// Up to `max` events of an actor's chain from `from` on, alive or ended. Never waits for the
+    /// actor, only for the commit of what was appended.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn get_actor_events(
+        &self,
+        actor: TheaterId,
+        from: u64,
+        max: usize,
+    ) -> Result<Vec<ChainEvent>, ReadError> {
+        self.shared.journal.flushed().await?;
+        Ok(find_store(&self.shared, actor).await?.events(actor, from, max).await?)
+    }
+
+    /// Reads an actor's chain from `from` on and then waits for more. Lossless; never blocks the
+    /// actor.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn subscribe(&self, actor: TheaterId, from: u64) -> Result<EventCursor, StoreError> {
+        self.shared.journal.flushed().await?;
+        let store = find_store(&self.shared, actor).await?.clone();
+        Ok(EventCursor::new(actor, from, store, self.shared.journal.commits()))
+    }
+
+    /// How an actor stands, if it is alive.
+    pub fn actor(&self, actor: TheaterId) -> Option<ActorProcess> {
+        self.shared.tree.find(actor).map(|found| ActorProcess::of(&found))
+    }
+
+    /// Every actor that is alive, parents before their children.
+    pub fn actors(&self) -> Vec<ActorProcess> {
+        let mut actors = self.shared.tree.all();
+        actors.sort_by_key(|actor| actor.depth);
+        actors.iter().map(ActorProcess::of).collect()
+    }
+
+    /// The store that the runtime was composed with.
+    pub fn store(&self) -> &Arc<dyn ChainStore> {
+        self.shared.journal.store(false)
+    }
+
+    /// Waits until everything that happened so far is durable.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn flush(&self) -> Result<(), StoreError> {
+        self.shared.journal.flushed().await
+    }
+
+    /// Stops every tree in order and waits until all of it is durable. Nothing can be started any
+    /// more.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn shutdown(&self) -> Result<(), StoreError> {
+        self.shared.tree.close();
+        let roots = self.shared.tree.roots();
+        let stops = roots.iter().map(|root| stop::stop(root, stop::default_time(root), StoppedBy::Operator));
+        futures_util::future::join_all(stops).await;
+        self.flush().await
+    }
+
+    /// Kills every tree at once, for a second signal: nothing is asked first. What was acknowledged
+    /// is durable all the same.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn kill(&self) -> Result<(), StoreError> {
+        self.shared.tree.close();
+        for root in self.shared.tree.roots() {
+            stop::kill(&root, KillCause::Host, StoppedBy::Operator);
+            root.wait_ended().await;
+        }
+        self.flush().await
+    }
+}

@@ -1,0 +1,70 @@
+//! Stopping and killing from outside: asked first, killed when the time is up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use theater_chain::data::KillCause;
+
+use crate::actor::{Actor, lock};
+use crate::exits::StoppedBy;
+use crate::inbox;
+use crate::sources::within;
+
+/// How long a stop waits before it kills.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shutdown {
+    /// Kills at once.
+    BrutalKill,
+    /// Asks, and kills after this time.
+    Within(Duration),
+    /// Asks, and waits for as long as it takes.
+    Infinity,
+}
+
+/// How long a stop waits where nothing else is declared.
+pub(crate) const DEFAULT: Duration = Duration::from_secs(5);
+
+/// The default for a child: 5 s, and for one that supervises others as long as these take, since
+/// each of them has its own time.
+pub(crate) fn default_time(child: &Actor) -> Shutdown {
+    if lock(&child.family).children.is_empty() { Shutdown::Within(DEFAULT) } else { Shutdown::Infinity }
+}
+
+/// Stops an actor and everything below it; returns when all of it has ended.
+pub(crate) async fn stop(actor: &Arc<Actor>, shutdown: Shutdown, by: StoppedBy) {
+    let limit = match shutdown {
+        Shutdown::BrutalKill => {
+            kill(actor, KillCause::Host, by);
+            actor.wait_ended().await;
+            return;
+        }
+        Shutdown::Within(limit) => Some(limit),
+        Shutdown::Infinity => None,
+    };
+    note(actor, by);
+    actor.control.request_stop();
+    inbox::nudge(actor);
+    match limit {
+        None => {
+            actor.wait_ended().await;
+        }
+        Some(limit) => {
+            if within(&*actor.shared.sources, limit, actor.wait_ended()).await.is_none() {
+                kill(actor, KillCause::Deadline, by);
+                actor.wait_ended().await;
+            }
+        }
+    }
+}
+
+/// Kills an actor; its children are killed when it ends. Does not wait.
+pub(crate) fn kill(actor: &Arc<Actor>, cause: KillCause, by: StoppedBy) {
+    note(actor, by);
+    actor.control.request_kill(cause);
+    inbox::nudge(actor);
+}
+
+/// The first who asks is the one.
+fn note(actor: &Actor, by: StoppedBy) {
+    lock(&actor.inbox).stopped_by.get_or_insert(by);
+}

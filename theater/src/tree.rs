@@ -1,0 +1,138 @@
+//! The registry: which actors are alive, and how they stand to each other.
+
+use std::collections::{HashMap, HashSet};
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+
+use theater_chain::{Digest, TheaterId};
+
+use tokio::sync::Notify;
+
+use crate::actor::{Actor, lock};
+use crate::call::Relation;
+use crate::error::SpawnError;
+use crate::inbox::Phase;
+use crate::recorder::Recorder;
+use crate::waits::Waits;
+
+/// Every actor that is alive or whose messages wait for its supervisor.
+#[derive(Default)]
+pub(crate) struct Tree {
+    actors: Mutex<HashMap<TheaterId, Arc<Actor>>>,
+    /// The writing ends that anybody still holds: a chain has one at a time.
+    recorders: Mutex<HashMap<TheaterId, Weak<Recorder>>>,
+    /// Components and manifests that are in the store or on their way, by durability.
+    blobs: Mutex<HashSet<(bool, Digest)>>,
+    pub(crate) waits: Waits,
+    closing: AtomicBool,
+    changed: Notify,
+}
+
+impl Tree {
+    pub(crate) fn find(&self, id: TheaterId) -> Option<Arc<Actor>> {
+        lock(&self.actors).get(&id).cloned()
+    }
+
+    /// `name (id)`, for messages.
+    pub(crate) fn label(&self, id: TheaterId) -> String {
+        self.find(id).map_or_else(|| id.to_string(), |actor| actor.label())
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<Actor>> {
+        lock(&self.actors).values().cloned().collect()
+    }
+
+    pub(crate) fn roots(&self) -> Vec<Arc<Actor>> {
+        lock(&self.actors).values().filter(|actor| actor.parent_id.is_none()).cloned().collect()
+    }
+
+    pub(crate) fn relation(&self, actor: &Actor, other: TheaterId) -> Relation {
+        if other == actor.id {
+            return Relation::Itself;
+        }
+        let Some(found) = self.find(other) else {
+            return Relation::Unknown;
+        };
+        if actor.parent_id == Some(other) {
+            Relation::Parent
+        } else if found.parent_id == Some(actor.id) {
+            Relation::Child
+        } else if found.parent_id.is_some() && found.parent_id == actor.parent_id {
+            Relation::Sibling
+        } else {
+            Relation::Other
+        }
+    }
+
+    /// Registers an incarnation below its parent. `before` is the one that it follows, if that is
+    /// still known; anything else under this id means that the actor runs.
+    pub(crate) fn register(&self, actor: &Arc<Actor>, before: Option<&Arc<Actor>>) -> Result<(), SpawnError> {
+        if self.closing.load(Ordering::SeqCst) {
+            return Err(SpawnError::ShuttingDown);
+        }
+        let parent = actor
+            .parent
+            .as_ref()
+            .map(|parent| parent.upgrade().ok_or_else(|| SpawnError::ParentGone(actor.parent_id.unwrap_or(actor.id))));
+        let parent = parent.transpose()?;
+        let mut actors = lock(&self.actors);
+        match (actors.get(&actor.id), before) {
+            (None, _) => {}
+            (Some(known), Some(before)) if Arc::ptr_eq(known, before) && is_over(known) => {}
+            _ => return Err(SpawnError::Running(actor.id)),
+        }
+        if let Some(parent) = parent {
+            let mut family = lock(&parent.family);
+            if family.closed {
+                return Err(SpawnError::ParentGone(parent.id));
+            }
+            family.children.push(actor.clone());
+        }
+        actors.insert(actor.id, actor.clone());
+        self.changed.notify_waiters();
+        Ok(())
+    }
+
+    /// Completes when an actor is registered or forgotten after this was called.
+    pub(crate) fn changed(&self) -> impl Future<Output = ()> + '_ {
+        self.changed.notified()
+    }
+
+    /// Forgets an incarnation, unless another has taken its place.
+    pub(crate) fn remove(&self, actor: &Arc<Actor>) {
+        let mut actors = lock(&self.actors);
+        if actors.get(&actor.id).is_some_and(|known| Arc::ptr_eq(known, actor)) {
+            actors.remove(&actor.id);
+            self.changed.notify_waiters();
+        }
+    }
+
+    /// No actor can be started any more.
+    pub(crate) fn close(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+    }
+
+    /// The writing end of a chain: the one that is in use, or the one that `make` gives.
+    pub(crate) fn recorder(&self, id: TheaterId, make: impl FnOnce() -> Recorder) -> Arc<Recorder> {
+        let mut recorders = lock(&self.recorders);
+        if let Some(recorder) = recorders.get(&id).and_then(Weak::upgrade) {
+            return recorder;
+        }
+        if recorders.len() > 64 && recorders.len().is_power_of_two() {
+            recorders.retain(|_, recorder| recorder.strong_count() > 0);
+        }
+        let recorder = Arc::new(make());
+        recorders.insert(id, Arc::downgrade(&recorder));
+        recorder
+    }
+
+    /// Whether these bytes have not been given to the store yet by this process.
+    pub(crate) fn is_new_blob(&self, ephemeral: bool, digest: Digest) -> bool {
+        lock(&self.blobs).insert((ephemeral, digest))
+    }
+}
+
+fn is_over(actor: &Actor) -> bool {
+    matches!(lock(&actor.inbox).phase, Phase::Held(_) | Phase::Ended(_))
+}

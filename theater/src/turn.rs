@@ -1,0 +1,265 @@
+//! One guest call: from its `call` event to the event that ends it. A call commits or it does not.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use bytes::Bytes;
+use theater_chain::data::{ActorErrorData, Call, CallReturned, ErrorType, KillCause, Lane, StateUpdated};
+use theater_chain::{Answered, Digest, payload};
+
+use crate::actor::{Actor, Committed};
+use crate::actor_store::Turn;
+use crate::drive::{Drive, drive};
+use crate::error::{ActorError, CallError};
+use crate::exit::ExitReason;
+use crate::export::{CallReturn, encode_err};
+use crate::failure;
+use crate::inbox::Life;
+use crate::journal::Extras;
+use crate::live::Live;
+use crate::manifest::Durability;
+use crate::message::{Answer, Message};
+use crate::recorder::Appended;
+
+/// MessagePack's nil: no params.
+const NIL: u8 = 0xc0;
+
+/// How a call is made.
+pub(crate) struct Mode {
+    pub(crate) lane: Lane,
+    /// Running time that the guest has.
+    pub(crate) budget: Duration,
+    /// Whether it is `init`: an `err` fails the actor.
+    pub(crate) init: bool,
+}
+
+/// What is left after a call.
+pub(crate) struct Finished {
+    pub(crate) life: Life,
+    /// How the actor ends, if the call ended it.
+    pub(crate) end: Option<ExitReason>,
+    /// Whoever waits for the answer of a call that failed is told once the parent knows.
+    pub(crate) failed: Option<FailedCall>,
+}
+
+/// A call that ended its actor, and the error that its caller gets.
+pub(crate) struct FailedCall {
+    message: Message,
+    error: CallError,
+}
+
+impl FailedCall {
+    /// The actor ended before it began the call.
+    pub(crate) fn ended(actor: &Actor, message: Message, reason: ExitReason) -> Self {
+        Self { message, error: CallError::Ended { actor: actor.id, reason } }
+    }
+
+    pub(crate) fn tell(self) {
+        if let Some(reply) = self.message.reply {
+            let _ = reply.send(Err(self.error));
+        }
+    }
+}
+
+/// Runs the export that `message` calls.
+pub(crate) async fn turn(
+    actor: Arc<Actor>,
+    mut live: Box<Live>,
+    message: Box<Message>,
+    mode: Mode,
+    busy: Arc<AtomicBool>,
+) -> Finished {
+    let Some(found) = actor.made.component.export(message.interface, message.function) else {
+        return Finished { life: Life::Live(live), end: None, failed: None };
+    };
+    let begun = record_call(&actor, &message, mode.lane, &found.interface);
+    live.store.data_mut().turn = Turn { seq: begun.seq, init: mode.init, ..Turn::default() };
+    live.store.data_mut().memory.refused = None;
+    live.store.set_hostcall_fuel(actor.made.manifest.limits.host_call_bytes);
+    live.store.set_epoch_deadline(1);
+    let before = actor.committed();
+    let outcome = {
+        let params = payload::field(message.payload.bytes(), "params").ok().flatten().unwrap_or(&[NIL]);
+        let Live { store, instance, .. } = &mut *live;
+        let call = found.def.invoke(store, instance, &found.index, before.state.as_deref(), params);
+        drive(&actor, mode.budget, &busy, call).await
+    };
+    let turn = std::mem::take(&mut live.store.data_mut().turn);
+    let refused = live.store.data().memory.refused;
+    let open = Open { actor: &actor, message: *message, before };
+    match outcome {
+        Drive::Done(Ok(CallReturn::Ok { state, result })) => match open.check_limits(state.as_deref(), &result) {
+            Ok(()) => open.commit(live, turn, state, result).await,
+            Err(error) => open.fail(live, error),
+        },
+        Drive::Done(Ok(CallReturn::Err(reason))) if mode.init => {
+            open.fail(live, ActorError::new(ErrorType::InitFailed, format!("init answered err: {reason}")))
+        }
+        Drive::Done(Ok(CallReturn::Err(reason))) => open.refuse(live, &reason).await,
+        Drive::Done(Err(error)) => open.fail(live, failure::classify(&error, turn, refused)),
+        Drive::TimedOut => {
+            let what = format!("{}#{}", open.message.interface, open.message.function);
+            let reason = format!("{what} ran for more than {:?}", mode.budget);
+            open.fail(live, ActorError::new(ErrorType::CallTimeout, reason))
+        }
+        Drive::Killed(cause) => open.kill(live, cause),
+    }
+}
+
+fn record_call(actor: &Actor, message: &Message, lane: Lane, interface: &str) -> Appended {
+    let call = Call {
+        lane,
+        interface: interface.to_owned(),
+        function: message.function.to_owned(),
+        message_id: message.id.clone(),
+        cause: message.cause,
+    };
+    actor.recorder.append_with(&call, Some(message.payload.clone()), |_, _| Extras {
+        pending_removed: message.id.iter().cloned().collect(),
+        ..Extras::default()
+    })
+}
+
+/// A call whose end is not recorded yet.
+struct Open<'a> {
+    actor: &'a Arc<Actor>,
+    message: Message,
+    before: Committed,
+}
+
+impl Open<'_> {
+    fn check_limits(&self, state: Option<&[u8]>, result: &[u8]) -> Result<(), ActorError> {
+        let limits = &self.actor.made.manifest.limits;
+        let size = state.map_or(0, <[u8]>::len);
+        if size > limits.state {
+            let reason = format!("the state has {size} bytes; the manifest's limit `state` is {}", limits.state);
+            return Err(ActorError::new(ErrorType::StateLimit, reason));
+        }
+        if result.len() > limits.result {
+            let reason =
+                format!("the answer has {} bytes; the manifest's limit `result` is {}", result.len(), limits.result);
+            return Err(ActorError::new(ErrorType::StateLimit, reason));
+        }
+        Ok(())
+    }
+
+    async fn commit(mut self, live: Box<Live>, turn: Turn, state: Option<Vec<u8>>, result: Vec<u8>) -> Finished {
+        let changed = state.as_deref() != self.before.state.as_deref();
+        let payload = self.actor.recorder.payload(&[("result", Some(&result))]);
+        let appended = if changed {
+            let state = state.map(Bytes::from);
+            let hash = Digest::of_state(state.as_deref());
+            let event = StateUpdated {
+                actor_id: self.actor.id,
+                old_state_hash: self.before.hash,
+                new_state_hash: hash,
+                transition_message: self.message.id.clone(),
+            };
+            let appended = self.actor.recorder.append_with(&event, payload, |event, now| {
+                now.state = hash;
+                let states = state.iter().map(|bytes| (hash, bytes.clone())).collect();
+                Extras { states, ..self.leaving(&turn, event.seq, event.hash) }
+            });
+            self.actor.commit_state(state, hash);
+            appended
+        } else {
+            let event = CallReturned { ok: true, state_hash: self.before.hash };
+            self.actor.recorder.append_with(&event, payload, |event, _| self.leaving(&turn, event.seq, event.hash))
+        };
+        if self.settle(&appended).await.is_err() {
+            // The store has failed: nothing may leave any more.
+            return Finished { life: Life::Live(live), end: Some(ExitReason::Killed(KillCause::Host)), failed: None };
+        }
+        for reserved in turn.outbox {
+            reserved.deliver(Some(appended.hash));
+        }
+        self.answer(result, &appended);
+        Finished { life: Life::Live(live), end: turn.end, failed: None }
+    }
+
+    /// What becomes pending or answered with the event that ends the call.
+    fn leaving(&self, turn: &Turn, seq: u64, hash: Digest) -> Extras {
+        let pending_added = turn.outbox.iter().filter_map(|reserved| reserved.pending(Some(hash))).collect();
+        Extras { pending_added, answered: self.answered(seq), ..Extras::default() }
+    }
+
+    fn answered(&self, seq: u64) -> Vec<Answered> {
+        let outside = self.message.id.iter().filter(|_| self.message.outside);
+        outside.map(|id| Answered { message_id: id.clone(), actor: self.actor.id, seq }).collect()
+    }
+
+    /// `durability = "sync"`: every answer waits for its commit.
+    async fn settle(&self, appended: &Appended) -> Result<(), theater_chain::StoreError> {
+        match self.actor.made.manifest.durability {
+            Durability::Sync => self.actor.shared.journal.durable(appended.position).await,
+            Durability::Batched | Durability::Ephemeral => Ok(()),
+        }
+    }
+
+    fn answer(&mut self, result: Vec<u8>, appended: &Appended) {
+        if let Some(reply) = self.message.reply.take() {
+            let _ = reply.send(Ok(Answer { result: result.into(), position: appended.position }));
+        }
+    }
+
+    /// The guest answered `err`: recorded, the state stays, its sends are dropped with the turn.
+    async fn refuse(mut self, live: Box<Live>, reason: &str) -> Finished {
+        let result = encode_err(reason);
+        let payload = self.actor.recorder.payload(&[("result", Some(&result))]);
+        let event = CallReturned { ok: false, state_hash: self.before.hash };
+        let appended = self.actor.recorder.append_with(&event, payload, |event, _| Extras {
+            answered: self.answered(event.seq),
+            ..Extras::default()
+        });
+        if self.settle(&appended).await.is_ok() {
+            self.answer(result, &appended);
+        }
+        Finished { life: Life::Live(live), end: None, failed: None }
+    }
+
+    /// The call ended the actor: it changed no state and sends nothing.
+    fn fail(self, live: Box<Live>, error: ActorError) -> Finished {
+        self.ended(live, ExitReason::Abnormal(error.clone()), error)
+    }
+
+    fn kill(self, live: Box<Live>, cause: KillCause) -> Finished {
+        let reason = ExitReason::Killed(cause);
+        let error = reason.error().unwrap_or_else(|| ActorError::new(ErrorType::Killed, reason.to_string()));
+        self.ended(live, reason, error)
+    }
+
+    fn ended(self, live: Box<Live>, reason: ExitReason, error: ActorError) -> Finished {
+        record_error(self.actor, &error, self.before.hash, self.message.id.as_deref(), |seq| self.answered(seq));
+        let call_error = CallError::Failed { actor: self.actor.id, error };
+        let failed = FailedCall { message: self.message, error: call_error };
+        Finished { life: Life::Parked(live.into_slots()), end: Some(reason), failed: Some(failed) }
+    }
+}
+
+/// Records an `actor_error`.
+pub(crate) fn record_error(
+    actor: &Actor,
+    error: &ActorError,
+    state_hash: Digest,
+    message_id: Option<&str>,
+    answered: impl FnOnce(u64) -> Vec<Answered>,
+) -> Appended {
+    let event = ActorErrorData {
+        actor_id: actor.id,
+        error: error.kind,
+        deterministic: error.deterministic,
+        state_hash,
+        message_id: message_id.map(str::to_owned),
+        trap_code: error.trap_code.clone(),
+        wasm_offset: error.wasm_offset,
+    };
+    let data = error.data.as_deref().map(payload::bin);
+    let payload =
+        actor.recorder.payload(&[("message", Some(&payload::text(&error.message))), ("data", data.as_deref())]);
+    let appended = actor
+        .recorder
+        .append_with(&event, payload, |event, _| Extras { answered: answered(event.seq), ..Extras::default() });
+    actor.note_error(error.clone(), appended.hash);
+    appended
+}
