@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use cargo_metadata::{CrateType, Message, MetadataCommand, Package, Target};
 
 use crate::BuildError;
-use crate::toolchain::Toolchain;
+use crate::toolchain::{TARGET, Toolchain};
 
 /// A guest crate.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ pub(crate) struct Guest {
     /// Where its Cargo.toml is.
     pub(crate) dir: PathBuf,
     manifest: PathBuf,
+    workspace: PathBuf,
 }
 
 /// The guests of the crate or workspace in `dir`, by name.
@@ -29,28 +30,23 @@ pub(crate) fn guests(dir: &Path) -> Result<Vec<Guest>, BuildError> {
     for variable in harmful_variables() {
         command.env_remove(variable);
     }
-    let metadata = command.exec().map_err(|source| BuildError::Metadata {
-        dir: dir.to_owned(),
-        source: Box::new(source),
-    })?;
+    let metadata =
+        command.exec().map_err(|source| BuildError::Metadata { dir: dir.to_owned(), source: Box::new(source) })?;
+    let workspace = metadata.workspace_root.as_std_path();
     let mut guests: Vec<Guest> = metadata
         .workspace_packages()
         .into_iter()
         .filter(|package| package.targets.iter().any(is_guest))
-        .map(guest)
+        .map(|package| guest(package, workspace))
         .collect();
     guests.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(guests)
 }
 
-fn guest(package: &Package) -> Guest {
+fn guest(package: &Package, workspace: &Path) -> Guest {
     let manifest = package.manifest_path.clone().into_std_path_buf();
     let dir = manifest.parent().unwrap_or(Path::new(".")).to_owned();
-    Guest {
-        name: package.name.to_string(),
-        dir,
-        manifest,
-    }
+    Guest { name: package.name.to_string(), dir, manifest, workspace: workspace.to_owned() }
 }
 
 fn is_guest(target: &Target) -> bool {
@@ -68,12 +64,13 @@ pub(crate) fn build(
     let toolchain = Toolchain::decide(dir)?;
     let mut command = Command::new(program());
     clean_environment(&mut command);
-    command
-        .current_dir(dir)
-        .args(["build", "--release", "--lib"]);
+    command.current_dir(dir).args(["build", "--release", "--lib"]);
     command.arg("--message-format=json-render-diagnostics");
     for guest in guests {
         command.args(["--package", &guest.name]);
+    }
+    if let Some(guest) = guests.first() {
+        command.args(["--config", &portable_paths(&guest.workspace)]);
     }
     if let Some(target_dir) = target_dir {
         command.arg("--target-dir").arg(target_dir);
@@ -87,19 +84,14 @@ pub(crate) fn build(
         .iter()
         .map(|guest| {
             let module = modules.get(&guest.manifest).cloned();
-            module.ok_or_else(|| BuildError::NoModule {
-                name: guest.name.clone(),
-            })
+            module.ok_or_else(|| BuildError::NoModule { name: guest.name.clone() })
         })
         .collect()
 }
 
 /// Runs `cargo build`; the modules it made or found fresh, by the Cargo.toml they are made from.
 fn run(mut command: Command, dir: &Path) -> Result<BTreeMap<PathBuf, PathBuf>, BuildError> {
-    let cannot_run = |source| BuildError::Run {
-        program: program().display().to_string(),
-        source,
-    };
+    let cannot_run = |source| BuildError::Run { program: program().display().to_string(), source };
     let mut child = command.stdout(Stdio::piped()).spawn().map_err(cannot_run)?;
     let mut modules = BTreeMap::new();
     if let Some(stdout) = child.stdout.take() {
@@ -110,10 +102,7 @@ fn run(mut command: Command, dir: &Path) -> Result<BTreeMap<PathBuf, PathBuf>, B
             if !is_guest(&artifact.target) {
                 continue;
             }
-            let module = artifact
-                .filenames
-                .into_iter()
-                .find(|file| file.extension() == Some("wasm"));
+            let module = artifact.filenames.into_iter().find(|file| file.extension() == Some("wasm"));
             if let Some(module) = module {
                 let manifest = artifact.manifest_path.into_std_path_buf();
                 modules.insert(manifest, module.into_std_path_buf());
@@ -121,13 +110,23 @@ fn run(mut command: Command, dir: &Path) -> Result<BTreeMap<PathBuf, PathBuf>, B
         }
     }
     let status = child.wait().map_err(cannot_run)?;
-    if status.success() {
-        Ok(modules)
-    } else {
-        Err(BuildError::Compile {
-            dir: dir.to_owned(),
-        })
-    }
+    if status.success() { Ok(modules) } else { Err(BuildError::Compile { dir: dir.to_owned() }) }
+}
+
+/// The setting that keeps this machine's folders out of the components, whose panics name source
+/// files: so that a component tells nothing about who built it, and is the same from anywhere.
+fn portable_paths(workspace: &Path) -> String {
+    let home = env::home_dir().map(|home| home.join(".cargo"));
+    let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from).or(home);
+    let beside_workspace = workspace.parent().map(Path::to_owned);
+    let flags: Vec<String> = [(cargo_home, "cargo"), (beside_workspace, "..")]
+        .into_iter()
+        .filter_map(|(from, to)| Some((from?.into_os_string().into_string().ok()?, to)))
+        // Inside TOML's single quotes nothing can be escaped.
+        .filter(|(from, _)| !from.contains(|c: char| c == '\'' || c.is_control()))
+        .map(|(from, to)| format!("'--remap-path-prefix={from}={to}'"))
+        .collect();
+    format!("target.{TARGET}.rustflags=[{}]", flags.join(","))
 }
 
 fn program() -> OsString {
@@ -144,10 +143,7 @@ pub(crate) fn clean_environment(command: &mut Command) {
 }
 
 fn harmful_variables() -> Vec<OsString> {
-    env::vars_os()
-        .map(|(name, _)| name)
-        .filter(|name| is_harmful(name))
-        .collect()
+    env::vars_os().map(|(name, _)| name).filter(|name| is_harmful(name)).collect()
 }
 
 fn is_harmful(name: &OsStr) -> bool {
@@ -182,21 +178,10 @@ mod tests {
 
     #[test]
     fn only_what_changes_the_build_is_dropped() {
-        for name in [
-            "RUSTFLAGS",
-            "CARGO_TARGET_DIR",
-            "CARGO_PROFILE_RELEASE_LTO",
-            "RUSTC_WRAPPER",
-        ] {
+        for name in ["RUSTFLAGS", "CARGO_TARGET_DIR", "CARGO_PROFILE_RELEASE_LTO", "RUSTC_WRAPPER"] {
             assert!(is_harmful(OsStr::new(name)), "{name} must go");
         }
-        for name in [
-            "PATH",
-            "CARGO_HOME",
-            "RUSTUP_TOOLCHAIN",
-            "RUSTUP_HOME",
-            "CARGO_NET_OFFLINE",
-        ] {
+        for name in ["PATH", "CARGO_HOME", "RUSTUP_TOOLCHAIN", "RUSTUP_HOME", "CARGO_NET_OFFLINE"] {
             assert!(!is_harmful(OsStr::new(name)), "{name} must stay");
         }
     }

@@ -26,16 +26,13 @@ pub fn componentize(core_wasm: &[u8]) -> Result<Vec<u8>, BuildError> {
         .validate(true)
         .module(core_wasm)
         .and_then(|mut encoder| encoder.encode())
-        .map_err(|error| BuildError::Componentize {
-            reason: format!("{error:#}"),
-        })
+        .map_err(|error| BuildError::Componentize { reason: format!("{error:#}") })
 }
 
 /// Whether the component exports `theater:simple/actor`, with or without the package's version.
 pub(crate) fn check_actor(component: &[u8]) -> Result<(), BuildError> {
-    let decoded = wit_component::decode(component).map_err(|error| BuildError::Componentize {
-        reason: format!("{error:#}"),
-    })?;
+    let decoded =
+        wit_component::decode(component).map_err(|error| BuildError::Componentize { reason: format!("{error:#}") })?;
     let DecodedWasm::Component(resolve, world) = decoded else {
         return Err(BuildError::NotAnActor);
     };
@@ -43,11 +40,7 @@ pub(crate) fn check_actor(component: &[u8]) -> Result<(), BuildError> {
         let name = resolve.name_world_key(key);
         name.split('@').next() == Some("theater:simple/actor")
     });
-    if exports_actor {
-        Ok(())
-    } else {
-        Err(BuildError::NotAnActor)
-    }
+    if exports_actor { Ok(()) } else { Err(BuildError::NotAnActor) }
 }
 
 #[cfg(test)]
@@ -59,35 +52,21 @@ mod tests {
     #[test]
     fn a_component_is_refused() {
         let component = componentize(&MODULE).unwrap();
-        assert!(matches!(
-            componentize(&component),
-            Err(BuildError::AlreadyComponent)
-        ));
-        assert!(matches!(
-            check_actor(&component),
-            Err(BuildError::NotAnActor)
-        ));
+        assert!(matches!(componentize(&component), Err(BuildError::AlreadyComponent)));
+        assert!(matches!(check_actor(&component), Err(BuildError::NotAnActor)));
     }
 
     #[test]
     fn other_bytes_are_refused() {
         for bytes in [&b""[..], b"\0asm", b"#!/bin/sh\n", b"\0asm\x02\0\0\0"] {
-            assert!(
-                matches!(componentize(bytes), Err(BuildError::NotWasm)),
-                "{bytes:?}"
-            );
+            assert!(matches!(componentize(bytes), Err(BuildError::NotWasm)), "{bytes:?}");
         }
     }
 
     #[test]
     fn an_import_without_types_is_named() {
         // (module (import "env" "clock" (func)))
-        let module = [
-            &MODULE[..],
-            b"\x01\x04\x01\x60\0\0",
-            b"\x02\x0d\x01\x03env\x05clock\0\0",
-        ]
-        .concat();
+        let module = [&MODULE[..], b"\x01\x04\x01\x60\0\0", b"\x02\x0d\x01\x03env\x05clock\0\0"].concat();
         let error = componentize(&module).unwrap_err().to_string();
         assert!(error.contains("env"), "{error}");
     }

@@ -90,9 +90,7 @@ pub enum BuildError {
         reason: String,
     },
     /// The component is no actor.
-    #[error(
-        "it does not export theater:simple/actor: add `theater_actor::export!(YourActor);` to its lib.rs"
-    )]
+    #[error("it does not export theater:simple/actor: add `theater_actor::export!(YourActor);` to its lib.rs")]
     NotAnActor,
     /// What went wrong with one guest.
     #[error("cannot build the guest `{name}`")]
@@ -106,10 +104,6 @@ pub enum BuildError {
 
 impl BuildError {
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io {
-            action,
-            path: path.to_owned(),
-            source,
-        }
+        move |source| Self::Io { action, path: path.to_owned(), source }
     }
 }

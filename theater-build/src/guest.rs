@@ -31,10 +31,7 @@ pub fn build_guest(crate_dir: &Path, options: &Options) -> Result<PathBuf, Build
     let guests = [guest];
     let modules = cargo::build(&dir, &guests, options.target_dir.as_deref(), options.quiet)?;
     let [guest] = guests;
-    let file = options
-        .component
-        .clone()
-        .unwrap_or_else(|| beside_manifest(&guest));
+    let file = options.component.clone().unwrap_or_else(|| beside_manifest(&guest));
     for module in &modules {
         write_component(&guest.name, module, &file)?;
     }
@@ -50,20 +47,11 @@ fn select(dir: &Path, mut guests: Vec<Guest>) -> Result<Guest, BuildError> {
         return Ok(guests.swap_remove(own));
     }
     guests.retain(|guest| guest.dir.starts_with(dir));
-    let names = guests
-        .iter()
-        .map(|guest| guest.name.as_str())
-        .collect::<Vec<_>>()
-        .join(", ");
+    let names = guests.iter().map(|guest| guest.name.as_str()).collect::<Vec<_>>().join(", ");
     match (guests.pop(), guests.is_empty()) {
         (Some(only), true) => Ok(only),
-        (Some(_), false) => Err(BuildError::SeveralGuests {
-            dir: dir.to_owned(),
-            names,
-        }),
-        (None, _) => Err(BuildError::NoGuest {
-            dir: dir.to_owned(),
-        }),
+        (Some(_), false) => Err(BuildError::SeveralGuests { dir: dir.to_owned(), names }),
+        (None, _) => Err(BuildError::NoGuest { dir: dir.to_owned() }),
     }
 }
 
@@ -84,11 +72,7 @@ pub fn build_actors(actors_dir: &Path, out_dir: &Path) -> Result<Vec<PathBuf>, B
 /// # Errors
 /// See [`BuildError`].
 pub fn build_actors_in_place(actors_dir: &Path) -> Result<Vec<PathBuf>, BuildError> {
-    Ok(files(build_all(
-        actors_dir,
-        &Options::default(),
-        beside_manifest,
-    )?))
+    Ok(files(build_all(actors_dir, &Options::default(), beside_manifest)?))
 }
 
 fn files(built: Vec<(Guest, PathBuf)>) -> Vec<PathBuf> {
@@ -108,9 +92,7 @@ pub(crate) fn build_all(
     }
     let mut names = BTreeSet::new();
     if let Some(twice) = guests.iter().find(|guest| !names.insert(&guest.name)) {
-        return Err(BuildError::SameName {
-            name: twice.name.clone(),
-        });
+        return Err(BuildError::SameName { name: twice.name.clone() });
     }
     let modules = cargo::build(&dir, &guests, options.target_dir.as_deref(), options.quiet)?;
     let write = |(guest, module): (Guest, PathBuf)| {
@@ -138,10 +120,7 @@ fn write_component(name: &str, module: &Path, file: &Path) -> Result<(), BuildEr
         check_actor(&component)?;
         replace(file, &component)
     };
-    write().map_err(|source| BuildError::Guest {
-        name: name.to_owned(),
-        source: Box::new(source),
-    })
+    write().map_err(|source| BuildError::Guest { name: name.to_owned(), source: Box::new(source) })
 }
 
 /// Writes the file by rename, so that nobody sees half of it; a file with these bytes is left alone.

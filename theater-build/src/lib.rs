@@ -2,7 +2,9 @@
 //!
 //! `theater build`, `cargo xtask` and the tests of other crates use it. It runs the user's own
 //! `cargo` for the target `wasm32-unknown-unknown`, says on standard error what it does, and turns
-//! the core module into a component. It is not for other languages than Rust: for those, their own
+//! the core module into a component, in which no path of the building machine is left (for that it
+//! sets `target.wasm32-unknown-unknown.rustflags`, beside those of the user's cargo configuration;
+//! RUSTFLAGS in the environment are meant for the host and dropped). It is not for other languages than Rust: for those, their own
 //! tools make the component.
 //!
 //! ```no_run

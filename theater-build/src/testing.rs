@@ -23,11 +23,7 @@ use crate::guest::{Options, build_all};
 pub fn component(name: &str) -> PathBuf {
     match actors().get(name) {
         Some(actor) => actor.component.clone(),
-        None => panic!(
-            "no actor `{name}` in {}: there are {:?}",
-            sources().display(),
-            actors().keys()
-        ),
+        None => panic!("no actor `{name}` in {}: there are {:?}", sources().display(), actors().keys()),
     }
 }
 
@@ -42,10 +38,7 @@ pub fn manifest(name: &str) -> PathBuf {
     let manifest = actors().get(name).and_then(|actor| actor.manifest.clone());
     match manifest {
         Some(manifest) => manifest,
-        None => panic!(
-            "no manifest of an actor `{name}` in {}",
-            sources().display()
-        ),
+        None => panic!("no manifest of an actor `{name}` in {}", sources().display()),
     }
 }
 
@@ -108,13 +101,7 @@ fn install(out: &Path, options: &Options) -> BTreeMap<String, Actor> {
             copy(&component, &place.join(format!("{name}.wasm")));
             let manifest = place.join(format!("{name}.toml"));
             let manifest = manifest.is_file().then_some(manifest);
-            (
-                name,
-                Actor {
-                    component,
-                    manifest,
-                },
-            )
+            (name, Actor { component, manifest })
         })
         .collect()
 }
@@ -149,9 +136,7 @@ fn sources() -> PathBuf {
 /// The target folder that the running test was built into: cargo marks it with a file.
 fn target_dir() -> PathBuf {
     let test = env::current_exe().unwrap_or_default();
-    let marked = test
-        .ancestors()
-        .find(|dir| dir.join("CACHEDIR.TAG").is_file());
+    let marked = test.ancestors().find(|dir| dir.join("CACHEDIR.TAG").is_file());
     match marked {
         Some(dir) => dir.to_owned(),
         None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"),

@@ -35,19 +35,12 @@ impl Toolchain {
             Ok(()) => tried.push("rustup added it to another toolchain".to_owned()),
             Err(why) => tried.push(why),
         }
-        let found = distribution_compilers(rustc)
-            .into_iter()
-            .find_map(|rustc| with_library_sources(&rustc, dir));
+        let found = distribution_compilers(rustc).into_iter().find_map(|rustc| with_library_sources(&rustc, dir));
         if let Some(Self::BuildStd { rustc, .. }) = &found {
-            eprintln!(
-                "building the standard library for {TARGET} with {} from its sources",
-                rustc.display()
-            );
+            eprintln!("building the standard library for {TARGET} with {} from its sources", rustc.display());
         }
         tried.push("no compiler with its library sources was found".to_owned());
-        found.ok_or_else(|| BuildError::NoToolchain {
-            tried: tried.join("; "),
-        })
+        found.ok_or_else(|| BuildError::NoToolchain { tried: tried.join("; ") })
     }
 
     /// Arguments and environment for `cargo build`.
@@ -74,25 +67,16 @@ fn print(rustc: &OsString, dir: &Path, what: &[&str]) -> Option<String> {
 }
 
 fn has_target(rustc: &OsString, dir: &Path) -> bool {
-    print(
-        rustc,
-        dir,
-        &["--print", "target-libdir", "--target", TARGET],
-    )
-    .and_then(|libraries| fs::read_dir(libraries).ok())
-    .is_some_and(|entries| {
-        entries
-            .flatten()
-            .any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-"))
-    })
+    print(rustc, dir, &["--print", "target-libdir", "--target", TARGET])
+        .and_then(|libraries| fs::read_dir(libraries).ok())
+        .is_some_and(|entries| {
+            entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-"))
+        })
 }
 
 fn add_target(dir: &Path) -> Result<(), String> {
     eprintln!("running `rustup target add {TARGET}`");
-    let status = Command::new("rustup")
-        .current_dir(dir)
-        .args(["target", "add", TARGET])
-        .status();
+    let status = Command::new("rustup").current_dir(dir).args(["target", "add", TARGET]).status();
     match status {
         Ok(status) if status.success() => Ok(()),
         Ok(_) => Err("rustup could not add it".to_owned()),
@@ -113,47 +97,27 @@ fn distribution_compilers(usual: OsString) -> Vec<OsString> {
         .collect();
     beside.sort();
     let system = PathBuf::from("/usr/bin/rustc");
-    let others = beside
-        .into_iter()
-        .rev()
-        .chain([system])
-        .map(PathBuf::into_os_string);
+    let others = beside.into_iter().rev().chain([system]).map(PathBuf::into_os_string);
     [usual].into_iter().chain(others).collect()
 }
 
 fn with_library_sources(rustc: &OsString, dir: &Path) -> Option<Toolchain> {
     let sysroot = PathBuf::from(print(rustc, dir, &["--print", "sysroot"])?);
-    if !sysroot
-        .join("lib/rustlib/src/rust/library/std/Cargo.toml")
-        .is_file()
-    {
+    if !sysroot.join("lib/rustlib/src/rust/library/std/Cargo.toml").is_file() {
         return None;
     }
     let host = print(rustc, dir, &["--print", "host-tuple"]).or_else(|| {
         let version = print(rustc, dir, &["-vV"])?;
-        version
-            .lines()
-            .find_map(|line| line.strip_prefix("host: "))
-            .map(str::to_owned)
+        version.lines().find_map(|line| line.strip_prefix("host: ")).map(str::to_owned)
     })?;
     let own = sysroot.join("lib/rustlib").join(host).join("bin/rust-lld");
-    let linker = if own.is_file() {
-        own
-    } else {
-        on_path(&["rust-lld", "wasm-ld"])?
-    };
+    let linker = if own.is_file() { own } else { on_path(&["rust-lld", "wasm-ld"])? };
     // RUSTC in the environment of cargo must be a path that means the same in any folder.
     let rustc = sysroot.join("bin/rustc");
-    rustc
-        .is_file()
-        .then_some(Toolchain::BuildStd { rustc, linker })
+    rustc.is_file().then_some(Toolchain::BuildStd { rustc, linker })
 }
 
 fn on_path(programs: &[&str]) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
-    programs.iter().find_map(|program| {
-        env::split_paths(&path)
-            .map(|dir| dir.join(program))
-            .find(|file| file.is_file())
-    })
+    programs.iter().find_map(|program| env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.is_file()))
 }

@@ -10,11 +10,7 @@ fn guest(dir: &Path, manifest: &str, source: &str) -> PathBuf {
     let root = dir.join("guest");
     fs::create_dir_all(root.join("src")).unwrap();
     let package = "[package]\nname = \"my_guest\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
-    fs::write(
-        root.join("Cargo.toml"),
-        format!("{package}[workspace]\n{manifest}"),
-    )
-    .unwrap();
+    fs::write(root.join("Cargo.toml"), format!("{package}[workspace]\n{manifest}")).unwrap();
     fs::write(root.join("src/lib.rs"), source).unwrap();
     root
 }
@@ -22,10 +18,7 @@ fn guest(dir: &Path, manifest: &str, source: &str) -> PathBuf {
 const CDYLIB: &str = "[lib]\ncrate-type = [\"cdylib\"]\n";
 
 fn quiet() -> Options {
-    Options {
-        quiet: true,
-        ..Options::default()
-    }
+    Options { quiet: true, ..Options::default() }
 }
 
 /// The whole chain of causes.
@@ -52,22 +45,13 @@ fn a_guest_is_written_beside_its_manifest() {
     // The versions that the actors use, so that nothing needs to be looked up.
     fs::copy(bare.join("../Cargo.lock"), root.join("Cargo.lock")).unwrap();
 
-    assert_eq!(
-        build_guest(&root, &quiet()).unwrap(),
-        root.join("my_guest.wasm")
-    );
+    assert_eq!(build_guest(&root, &quiet()).unwrap(), root.join("my_guest.wasm"));
 
     fs::write(dir.path().join("my_guest.toml"), "").unwrap();
-    assert_eq!(
-        build_guest(&root, &quiet()).unwrap(),
-        dir.path().join("my_guest.wasm")
-    );
+    assert_eq!(build_guest(&root, &quiet()).unwrap(), dir.path().join("my_guest.wasm"));
 
     let chosen = dir.path().join("out/of/the/way.wasm");
-    let options = Options {
-        component: Some(chosen.clone()),
-        ..quiet()
-    };
+    let options = Options { component: Some(chosen.clone()), ..quiet() };
     assert_eq!(build_guest(&root, &options).unwrap(), chosen);
     let left = fs::read_dir(chosen.parent().unwrap()).unwrap().count();
     assert_eq!(left, 1, "nothing but the component is left behind");
@@ -78,10 +62,7 @@ fn a_library_that_is_no_actor_says_what_to_add() {
     let dir = tempfile::tempdir().unwrap();
     let root = guest(dir.path(), CDYLIB, "");
     let error = report(&build_guest(&root, &quiet()).unwrap_err());
-    assert!(
-        error.contains("my_guest") && error.contains("theater_actor::export!"),
-        "{error}"
-    );
+    assert!(error.contains("my_guest") && error.contains("theater_actor::export!"), "{error}");
     assert!(!root.join("my_guest.wasm").exists());
 }
 
@@ -96,15 +77,8 @@ fn a_crate_that_makes_no_module_says_what_to_add() {
 #[test]
 fn code_that_does_not_compile_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
-    let root = guest(
-        dir.path(),
-        CDYLIB,
-        "compile_error!(\"this guest is meant not to compile\");",
-    );
-    assert!(matches!(
-        build_guest(&root, &quiet()),
-        Err(BuildError::Compile { .. })
-    ));
+    let root = guest(dir.path(), CDYLIB, "compile_error!(\"this guest is meant not to compile\");");
+    assert!(matches!(build_guest(&root, &quiet()), Err(BuildError::Compile { .. })));
 }
 
 #[test]
