@@ -44,6 +44,7 @@ mod subtree;
 mod tree;
 mod turn;
 mod waits;
+pub mod wit;
 mod wit_type;
 
 pub use call::{Call, Relation};
@@ -67,4 +68,5 @@ pub use subtree::{ChildError, Subtree};
 pub use theater_chain as chain;
 pub use theater_chain::data::{Effect, ErrorType, KillCause};
 pub use theater_chain::{ChainEvent, ChainStore, Digest, StateChain, StoreError, TheaterId};
+pub use wasmtime;
 pub use wasmtime::{Error, Result};
