@@ -18,9 +18,8 @@ pub fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
 /// As [`encode`], for values of types that this crate does not know.
 pub fn try_encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, rmp_serde::encode::Error> {
     let mut out = Vec::with_capacity(128);
-    let mut serializer = rmp_serde::Serializer::new(&mut out)
-        .with_struct_map()
-        .with_bytes(rmp_serde::config::BytesMode::ForceIterables);
+    let mut serializer =
+        rmp_serde::Serializer::new(&mut out).with_struct_map().with_bytes(rmp_serde::config::BytesMode::ForceIterables);
     value.serialize(&mut serializer)?;
     Ok(out)
 }
@@ -107,37 +106,16 @@ mod tests {
     fn malformed_values_are_refused_each_for_its_reason() {
         refused(&[], &DecodeError::Truncated { at: 0 });
         refused(&[0xc0, 0xc0], &DecodeError::Trailing { at: 1 });
-        refused(
-            &[0x82, 0xa1, b'a', 0xc0, 0xa1, b'a', 0xc0],
-            &DecodeError::DuplicateKey { key: "a".into() },
-        );
+        refused(&[0x82, 0xa1, b'a', 0xc0, 0xa1, b'a', 0xc0], &DecodeError::DuplicateKey { key: "a".into() });
         // The same key in two encodings is the same key.
-        refused(
-            &[0x82, 0xa1, b'a', 0xc0, 0xd9, 1, b'a', 0xc0],
-            &DecodeError::DuplicateKey { key: "a".into() },
-        );
+        refused(&[0x82, 0xa1, b'a', 0xc0, 0xd9, 1, b'a', 0xc0], &DecodeError::DuplicateKey { key: "a".into() });
         refused(&[0xa1, 0xff], &DecodeError::NotUtf8 { at: 1 });
         refused(&[0x81, 0x01, 0xc0], &DecodeError::KeyNotText { at: 1 });
-        refused(
-            &[0xc1],
-            &DecodeError::Unsupported {
-                marker: 0xc1,
-                at: 0,
-            },
-        );
-        refused(
-            &[0xd4, 1, 2],
-            &DecodeError::Unsupported {
-                marker: 0xd4,
-                at: 0,
-            },
-        );
+        refused(&[0xc1], &DecodeError::Unsupported { marker: 0xc1, at: 0 });
+        refused(&[0xd4, 1, 2], &DecodeError::Unsupported { marker: 0xd4, at: 0 });
         // Claimed lengths of 4 GB, with nothing behind them.
         for marker in [0xdb, 0xc6, 0xdd, 0xdf] {
-            refused(
-                &[marker, 0xff, 0xff, 0xff, 0xff],
-                &DecodeError::Truncated { at: 5 },
-            );
+            refused(&[marker, 0xff, 0xff, 0xff, 0xff], &DecodeError::Truncated { at: 5 });
         }
     }
 
@@ -162,10 +140,7 @@ mod tests {
 
     #[test]
     fn a_well_formed_value_of_another_type_is_an_error() {
-        assert!(matches!(
-            decode::<String>(&[0x01]),
-            Err(DecodeError::Type(_))
-        ));
+        assert!(matches!(decode::<String>(&[0x01]), Err(DecodeError::Type(_))));
         assert_eq!(decode::<String>(&[0xa1, b'x']).unwrap(), "x");
     }
 }

@@ -77,20 +77,14 @@ impl TryFrom<&[u8]> for Digest {
     type Error = ParseDigestError;
 
     fn try_from(bytes: &[u8]) -> Result<Self, Self::Error> {
-        let array = bytes
-            .try_into()
-            .map_err(|_| ParseDigestError(format!("{} bytes", bytes.len())))?;
+        let array = bytes.try_into().map_err(|_| ParseDigestError(format!("{} bytes", bytes.len())))?;
         Ok(Self(array))
     }
 }
 
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() {
-            serializer.collect_str(self)
-        } else {
-            serializer.serialize_bytes(&self.0)
-        }
+        if serializer.is_human_readable() { serializer.collect_str(self) } else { serializer.serialize_bytes(&self.0) }
     }
 }
 

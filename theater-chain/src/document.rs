@@ -21,17 +21,10 @@ pub fn merged(event: &ChainEvent) -> Result<Vec<u8>, DecodeError> {
         Some(payload) => scan::fields(payload.bytes())?,
         None => Vec::new(),
     };
-    if let Some((key, _)) = payload
-        .iter()
-        .find(|(key, _)| data.iter().any(|(other, _)| other == key))
-    {
-        return Err(DecodeError::DuplicateKey {
-            key: (*key).to_owned(),
-        });
+    if let Some((key, _)) = payload.iter().find(|(key, _)| data.iter().any(|(other, _)| other == key)) {
+        return Err(DecodeError::DuplicateKey { key: (*key).to_owned() });
     }
-    let mut out = Vec::with_capacity(
-        2 * event.data.len() + event.payload.as_ref().map_or(0, |p| p.bytes().len()),
-    );
+    let mut out = Vec::with_capacity(2 * event.data.len() + event.payload.as_ref().map_or(0, |p| p.bytes().len()));
     write_map_len(&mut out, data.len() + payload.len());
     for (key, value) in data {
         write_text(&mut out, key);
@@ -120,28 +113,16 @@ mod tests {
     use crate::{Digest, Payload, payload};
 
     fn returned() -> ChainEvent {
-        let data = CallReturned {
-            ok: true,
-            state_hash: Digest([0xab; 32]),
-        };
+        let data = CallReturned { ok: true, state_hash: Digest([0xab; 32]) };
         let result = payload::bin(b"hello");
         let bytes = payload::encode(&[("result", Some(&result))]).unwrap();
-        ChainEvent::following(
-            None,
-            "call_returned",
-            5,
-            data.encode(),
-            Some(Payload::new([1; 16], bytes)),
-        )
+        ChainEvent::following(None, "call_returned", 5, data.encode(), Some(Payload::new([1; 16], bytes)))
     }
 
     #[test]
     fn data_and_payload_become_one_map() {
         let json = to_json(&merged(&returned()).unwrap()).unwrap();
-        let expected = format!(
-            r#"{{"ok":true,"state_hash":"{}","result":"aGVsbG8="}}"#,
-            "ab".repeat(32)
-        );
+        let expected = format!(r#"{{"ok":true,"state_hash":"{}","result":"aGVsbG8="}}"#, "ab".repeat(32));
         assert_eq!(json.to_string(), expected);
     }
 
@@ -152,36 +133,17 @@ mod tests {
         let id = TheaterId::from_bytes([7; 16]);
         let json = event_json(&id, &event).unwrap();
         assert_eq!(json["erased"], true);
-        assert_eq!(
-            json["data"].as_object().unwrap().keys().collect::<Vec<_>>(),
-            ["ok", "state_hash"]
-        );
+        assert_eq!(json["data"].as_object().unwrap().keys().collect::<Vec<_>>(), ["ok", "state_hash"]);
         let keys: Vec<_> = json.as_object().unwrap().keys().cloned().collect();
-        assert_eq!(
-            keys.join(" "),
-            "actor_id seq hash parent_hash event_type timestamp data erased"
-        );
+        assert_eq!(keys.join(" "), "actor_id seq hash parent_hash event_type timestamp data erased");
     }
 
     #[test]
     fn a_field_of_both_is_refused() {
         let bytes = payload::encode(&[("ok", Some(&[0xc2]))]).unwrap();
-        let data = CallReturned {
-            ok: true,
-            state_hash: Digest::ZERO,
-        }
-        .encode();
-        let event = ChainEvent::following(
-            None,
-            "call_returned",
-            0,
-            data,
-            Some(Payload::new([0; 16], bytes)),
-        );
-        assert_eq!(
-            merged(&event),
-            Err(DecodeError::DuplicateKey { key: "ok".into() })
-        );
+        let data = CallReturned { ok: true, state_hash: Digest::ZERO }.encode();
+        let event = ChainEvent::following(None, "call_returned", 0, data, Some(Payload::new([0; 16], bytes)));
+        assert_eq!(merged(&event), Err(DecodeError::DuplicateKey { key: "ok".into() }));
     }
 
     #[test]

@@ -22,11 +22,7 @@ impl Payload {
     pub fn new(salt: [u8; 16], bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
         let commit = Self::commit_of(&salt, &bytes);
-        Self {
-            commit,
-            salt,
-            bytes,
-        }
+        Self { commit, salt, bytes }
     }
 
     /// The commit of these bytes under this salt.
@@ -36,11 +32,7 @@ impl Payload {
 
     /// A payload as a store gives it back: nothing is computed, verification hashes it later.
     pub fn from_stored(commit: Digest, salt: [u8; 16], bytes: impl Into<Bytes>) -> Self {
-        Self {
-            commit,
-            salt,
-            bytes: bytes.into(),
-        }
+        Self { commit, salt, bytes: bytes.into() }
     }
 
     /// The commit that the event's hash covers.
@@ -135,10 +127,7 @@ impl ChainEvent {
 
     /// The head of a chain that ends with this event.
     pub fn head(&self) -> Head {
-        Head {
-            seq: self.seq,
-            hash: self.hash,
-        }
+        Head { seq: self.seq, hash: self.hash }
     }
 
     /// Whether the event had a payload that was erased.

@@ -30,11 +30,7 @@ impl TheaterId {
     /// The id of a declared child: the first 16 bytes of
     /// SHA-256("theater/actor/1" || parent id || spec id).
     pub fn of_spec(parent: &TheaterId, spec: &str) -> Self {
-        Self::truncated(&Digest::of_parts(&[
-            b"theater/actor/1",
-            &parent.0,
-            spec.as_bytes(),
-        ]))
+        Self::truncated(&Digest::of_parts(&[b"theater/actor/1", &parent.0, spec.as_bytes()]))
     }
 
     fn truncated(digest: &Digest) -> Self {
@@ -85,9 +81,7 @@ impl TryFrom<&[u8]> for TheaterId {
     type Error = ParseIdError;
 
     fn try_from(bytes: &[u8]) -> Result<Self, Self::Error> {
-        let array = bytes
-            .try_into()
-            .map_err(|_| ParseIdError(format!("{} bytes", bytes.len())))?;
+        let array = bytes.try_into().map_err(|_| ParseIdError(format!("{} bytes", bytes.len())))?;
         Ok(Self(array))
     }
 }

@@ -60,7 +60,5 @@ pub use event::{ChainEvent, Head, Payload};
 pub use id::{ParseIdError, TheaterId};
 pub use memory::MemoryStore;
 pub use state_chain::StateChain;
-pub use store::{
-    ActorEntry, ActorIndex, ActorUpdate, Answered, ChainStore, Commit, PendingMessage, StoreError,
-};
+pub use store::{ActorEntry, ActorIndex, ActorUpdate, Answered, ChainStore, Commit, PendingMessage, StoreError};
 pub use verify::{ActorReport, Fault, Level, StoreReport, Verifier, verify_actor, verify_store};

@@ -8,8 +8,8 @@ use bytes::Bytes;
 
 use crate::data::Data;
 use crate::{
-    ActorEntry, ActorIndex, Answered, ChainEvent, ChainStore, Commit, Digest, Head, Payload,
-    PendingMessage, StoreError, TheaterId,
+    ActorEntry, ActorIndex, Answered, ChainEvent, ChainStore, Commit, Digest, Head, Payload, PendingMessage,
+    StoreError, TheaterId,
 };
 
 /// A [`ChainStore`] that lasts as long as the process: for `ephemeral` actors and for tests.
@@ -60,10 +60,7 @@ impl MemoryStore {
     /// With an event goes what only it needed: its payload, the state that it recorded and the
     /// record of the message that it answered.
     pub fn bounded(max_events_per_actor: usize) -> Self {
-        Self {
-            max_events: Some(max_events_per_actor.max(1)),
-            ..Self::default()
-        }
+        Self { max_events: Some(max_events_per_actor.max(1)), ..Self::default() }
     }
 
     /// A panic elsewhere leaves the maps whole: a commit checks before it changes anything.
@@ -90,56 +87,29 @@ impl ChainStore for MemoryStore {
         Ok(self.lock().entry(actor))
     }
 
-    async fn actors(
-        &self,
-        after: Option<TheaterId>,
-        max: usize,
-    ) -> Result<Vec<ActorEntry>, StoreError> {
+    async fn actors(&self, after: Option<TheaterId>, max: usize) -> Result<Vec<ActorEntry>, StoreError> {
         let inner = self.lock();
         let from = match after {
             None => 0,
-            Some(id) => inner
-                .actors
-                .get(&id)
-                .map_or(inner.order.len(), |actor| actor.place + 1),
+            Some(id) => inner.actors.get(&id).map_or(inner.order.len(), |actor| actor.place + 1),
         };
-        Ok(inner.order[from..]
-            .iter()
-            .take(max)
-            .filter_map(|id| inner.entry(*id))
-            .collect())
+        Ok(inner.order[from..].iter().take(max).filter_map(|id| inner.entry(*id)).collect())
     }
 
     async fn children(&self, parent: TheaterId, max: usize) -> Result<Vec<ActorEntry>, StoreError> {
         let inner = self.lock();
         let children = inner.children.get(&parent).map_or(&[][..], Vec::as_slice);
-        Ok(children
-            .iter()
-            .rev()
-            .take(max)
-            .filter_map(|id| inner.entry(*id))
-            .collect())
+        Ok(children.iter().rev().take(max).filter_map(|id| inner.entry(*id)).collect())
     }
 
-    async fn events(
-        &self,
-        actor: TheaterId,
-        from: u64,
-        max: usize,
-    ) -> Result<Vec<ChainEvent>, StoreError> {
+    async fn events(&self, actor: TheaterId, from: u64, max: usize) -> Result<Vec<ChainEvent>, StoreError> {
         let inner = self.lock();
         let Some(actor) = inner.actors.get(&actor) else {
             return Ok(Vec::new());
         };
         let skipped = from.saturating_sub(actor.first_kept());
         let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
-        Ok(actor
-            .events
-            .iter()
-            .skip(skipped)
-            .take(max)
-            .cloned()
-            .collect())
+        Ok(actor.events.iter().skip(skipped).take(max).cloned().collect())
     }
 
     async fn state(&self, hash: Digest) -> Result<Option<Bytes>, StoreError> {
@@ -154,25 +124,12 @@ impl ChainStore for MemoryStore {
         Ok(self.lock().manifests.get(&digest).cloned())
     }
 
-    async fn pending(
-        &self,
-        receiver: Option<TheaterId>,
-        max: usize,
-    ) -> Result<Vec<PendingMessage>, StoreError> {
+    async fn pending(&self, receiver: Option<TheaterId>, max: usize) -> Result<Vec<PendingMessage>, StoreError> {
         let inner = self.lock();
-        let wanted = inner
-            .pending
-            .values()
-            .filter(|message| receiver.is_none_or(|id| id == message.receiver));
+        let wanted = inner.pending.values().filter(|message| receiver.is_none_or(|id| id == message.receiver));
         let with_payload = |message: &PendingMessage| {
-            let payload = inner
-                .payloads
-                .get(&message.payload_commit)
-                .map(|(payload, _)| payload.clone());
-            PendingMessage {
-                payload,
-                ..message.clone()
-            }
+            let payload = inner.payloads.get(&message.payload_commit).map(|(payload, _)| payload.clone());
+            PendingMessage { payload, ..message.clone() }
         };
         Ok(wanted.take(max).map(with_payload).collect())
     }
@@ -195,22 +152,12 @@ impl Actor {
 impl Inner {
     fn entry(&self, id: TheaterId) -> Option<ActorEntry> {
         let actor = self.actors.get(&id)?;
-        Some(ActorEntry {
-            id,
-            head: actor.head,
-            index: actor.index.clone(),
-        })
+        Some(ActorEntry { id, head: actor.head, index: actor.index.clone() })
     }
 
     fn check_pending(&self, commit: &Commit) -> Result<(), StoreError> {
-        let here: HashSet<Digest> = commit
-            .events
-            .iter()
-            .filter_map(|(_, event)| event.payload_commit)
-            .collect();
-        commit.check_pending(|wanted| {
-            Ok(here.contains(&wanted) || self.payloads.contains_key(&wanted))
-        })
+        let here: HashSet<Digest> = commit.events.iter().filter_map(|(_, event)| event.payload_commit).collect();
+        commit.check_pending(|wanted| Ok(here.contains(&wanted) || self.payloads.contains_key(&wanted)))
     }
 
     fn apply(&mut self, commit: Commit, heads: &[Head]) {
@@ -227,16 +174,7 @@ impl Inner {
                     if let Some(parent) = index.parent {
                         self.children.entry(parent).or_default().push(update.id);
                     }
-                    self.actors.insert(
-                        update.id,
-                        Actor {
-                            place,
-                            head: *head,
-                            index,
-                            events,
-                            answers,
-                        },
-                    );
+                    self.actors.insert(update.id, Actor { place, head: *head, index, events, answers });
                 }
             }
         }
@@ -259,21 +197,14 @@ impl Inner {
         }
         for answered in commit.answered {
             if let Some(actor) = self.actors.get_mut(&answered.actor) {
-                actor
-                    .answers
-                    .push_back((answered.seq, answered.message_id.clone()));
+                actor.answers.push_back((answered.seq, answered.message_id.clone()));
             }
-            self.answered
-                .entry(answered.message_id.clone())
-                .or_insert(answered);
+            self.answered.entry(answered.message_id.clone()).or_insert(answered);
         }
     }
 
     fn hold(&mut self, payload: &Payload) {
-        self.payloads
-            .entry(payload.commit())
-            .or_insert_with(|| (payload.clone(), 0))
-            .1 += 1;
+        self.payloads.entry(payload.commit()).or_insert_with(|| (payload.clone(), 0)).1 += 1;
     }
 
     fn release(&mut self, commit: Digest) {
@@ -297,17 +228,13 @@ impl Inner {
                 }
             }
         }
-        self.pending_ages
-            .insert(message.message_id.clone(), self.pending_next);
+        self.pending_ages.insert(message.message_id.clone(), self.pending_next);
         self.pending.insert(self.pending_next, message);
         self.pending_next += 1;
     }
 
     fn remove_pending(&mut self, message_id: &str) {
-        let removed = self
-            .pending_ages
-            .remove(message_id)
-            .and_then(|age| self.pending.remove(&age));
+        let removed = self.pending_ages.remove(message_id).and_then(|age| self.pending.remove(&age));
         if let Some(message) = removed {
             self.release(message.payload_commit);
         }
@@ -321,12 +248,7 @@ impl Inner {
                 continue;
             };
             while actor.events.len() > max {
-                released.extend(
-                    actor
-                        .events
-                        .pop_front()
-                        .and_then(|event| event.payload_commit),
-                );
+                released.extend(actor.events.pop_front().and_then(|event| event.payload_commit));
             }
             let first = actor.first_kept();
             while let Some((seq, _)) = actor.answers.front()

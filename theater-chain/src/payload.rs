@@ -12,10 +12,7 @@ pub fn encode(fields: &[(&str, Option<&[u8]>)]) -> Option<Vec<u8>> {
     if fields.iter().all(|(_, value)| value.is_none()) {
         return None;
     }
-    let len = fields
-        .iter()
-        .map(|(name, value)| name.len() + 5 + value.map_or(1, <[u8]>::len))
-        .sum::<usize>();
+    let len = fields.iter().map(|(name, value)| name.len() + 5 + value.map_or(1, <[u8]>::len)).sum::<usize>();
     let mut out = Vec::with_capacity(len + 5);
     write_map_len(&mut out, fields.len());
     for (name, value) in fields {
@@ -28,12 +25,8 @@ pub fn encode(fields: &[(&str, Option<&[u8]>)]) -> Option<Vec<u8>> {
 /// The encoded value of a field; `None` if the payload has no such field or it is nil. The whole
 /// payload is checked.
 pub fn field<'a>(bytes: &'a [u8], name: &str) -> Result<Option<&'a [u8]>, DecodeError> {
-    let found = crate::scan::fields(bytes)?
-        .into_iter()
-        .find(|(key, _)| *key == name);
-    Ok(found
-        .map(|(_, value)| value)
-        .filter(|value| *value != [NIL]))
+    let found = crate::scan::fields(bytes)?.into_iter().find(|(key, _)| *key == name);
+    Ok(found.map(|(_, value)| value).filter(|value| *value != [NIL]))
 }
 
 /// A byte string as a value: `bin`, but an empty one is an empty array, as for every `list<u8>`.

@@ -57,18 +57,12 @@ impl<'a> Reader<'a> {
 
     /// Refuses bytes after the value that was read.
     pub(crate) fn finish(&self) -> Result<(), DecodeError> {
-        if self.is_at_end() {
-            Ok(())
-        } else {
-            Err(DecodeError::Trailing { at: self.at })
-        }
+        if self.is_at_end() { Ok(()) } else { Err(DecodeError::Trailing { at: self.at }) }
     }
 
     fn take(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
         let rest = &self.bytes[self.at..];
-        let taken = rest.get(..len).ok_or(DecodeError::Truncated {
-            at: self.bytes.len(),
-        })?;
+        let taken = rest.get(..len).ok_or(DecodeError::Truncated { at: self.bytes.len() })?;
         self.at += len;
         Ok(taken)
     }
@@ -160,10 +154,7 @@ impl<'a> Reader<'a> {
                     return Err(DecodeError::TooDeep);
                 }
                 // One more than there are: the head itself counts as the item before the first.
-                open.push(Open {
-                    left: u64::from(left) + 1,
-                    keys_from,
-                });
+                open.push(Open { left: u64::from(left) + 1, keys_from });
             }
             // A value, or the head of a container, is complete: what comes next?
             loop {
@@ -191,19 +182,13 @@ impl<'a> Reader<'a> {
 fn refuse_duplicates(keys: &mut [&str]) -> Result<(), DecodeError> {
     // Comparing each with each is quickest for the few fields of an event.
     let found = if keys.len() <= 16 {
-        (1..keys.len())
-            .find(|&i| keys[..i].contains(&keys[i]))
-            .map(|i| keys[i])
+        (1..keys.len()).find(|&i| keys[..i].contains(&keys[i])).map(|i| keys[i])
     } else {
         keys.sort_unstable();
-        keys.windows(2)
-            .find(|pair| pair[0] == pair[1])
-            .map(|pair| pair[0])
+        keys.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
     };
     match found {
-        Some(key) => Err(DecodeError::DuplicateKey {
-            key: key.to_owned(),
-        }),
+        Some(key) => Err(DecodeError::DuplicateKey { key: key.to_owned() }),
         None => Ok(()),
     }
 }

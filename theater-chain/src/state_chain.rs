@@ -30,12 +30,7 @@ impl StateChain {
     }
 
     /// Appends an event of a known type. `timestamp` is in milliseconds since the Unix epoch.
-    pub fn append<D: EventData>(
-        &mut self,
-        timestamp: u64,
-        data: &D,
-        payload: Option<Payload>,
-    ) -> &ChainEvent {
+    pub fn append<D: EventData>(&mut self, timestamp: u64, data: &D, payload: Option<Payload>) -> &ChainEvent {
         self.append_raw(D::TYPE, timestamp, data.encode(), payload)
     }
 
@@ -48,8 +43,7 @@ impl StateChain {
         data: impl Into<Bytes>,
         payload: Option<Payload>,
     ) -> &ChainEvent {
-        let event =
-            ChainEvent::following(self.head().as_ref(), event_type, timestamp, data, payload);
+        let event = ChainEvent::following(self.head().as_ref(), event_type, timestamp, data, payload);
         self.events.push(event);
         &self.events[self.events.len() - 1]
     }
@@ -88,9 +82,7 @@ impl StateChain {
     /// event that does not fit.
     pub fn verify(&self) -> Result<(), Fault> {
         let mut verifier = Verifier::new();
-        self.events
-            .iter()
-            .try_for_each(|event| verifier.push(event))
+        self.events.iter().try_for_each(|event| verifier.push(event))
     }
 }
 

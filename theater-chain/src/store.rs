@@ -21,22 +21,13 @@ pub trait ChainStore: Send + Sync + 'static {
     async fn actor(&self, actor: TheaterId) -> Result<Option<ActorEntry>, StoreError>;
 
     /// Up to `max` actors in the order of their first events, those after `after`.
-    async fn actors(
-        &self,
-        after: Option<TheaterId>,
-        max: usize,
-    ) -> Result<Vec<ActorEntry>, StoreError>;
+    async fn actors(&self, after: Option<TheaterId>, max: usize) -> Result<Vec<ActorEntry>, StoreError>;
 
     /// Up to `max` actors whose parent is `parent`, those started last first.
     async fn children(&self, parent: TheaterId, max: usize) -> Result<Vec<ActorEntry>, StoreError>;
 
     /// Up to `max` events of one chain from `from` on, with their payloads.
-    async fn events(
-        &self,
-        actor: TheaterId,
-        from: u64,
-        max: usize,
-    ) -> Result<Vec<ChainEvent>, StoreError>;
+    async fn events(&self, actor: TheaterId, from: u64, max: usize) -> Result<Vec<ChainEvent>, StoreError>;
 
     /// State bytes by their hash.
     async fn state(&self, hash: Digest) -> Result<Option<Bytes>, StoreError>;
@@ -48,11 +39,7 @@ pub trait ChainStore: Send + Sync + 'static {
     async fn manifest(&self, digest: Digest) -> Result<Option<Bytes>, StoreError>;
 
     /// Up to `max` messages sent and not yet begun, oldest first; of one receiver or of all.
-    async fn pending(
-        &self,
-        receiver: Option<TheaterId>,
-        max: usize,
-    ) -> Result<Vec<PendingMessage>, StoreError>;
+    async fn pending(&self, receiver: Option<TheaterId>, max: usize) -> Result<Vec<PendingMessage>, StoreError>;
 
     /// Where a message from outside was answered, if it was.
     async fn answered(&self, message_id: &str) -> Result<Option<Answered>, StoreError>;
@@ -100,37 +87,22 @@ impl Commit {
             let (actor, expected) = (update.id, update.expected);
             let stored = stored(actor)?;
             if stored != expected {
-                return Err(StoreError::Conflict {
-                    actor,
-                    expected,
-                    stored,
-                });
+                return Err(StoreError::Conflict { actor, expected, stored });
             }
             if heads.insert(actor, expected).is_some() {
                 return Err(invalid(actor, "it is listed twice"));
             }
         }
         for (actor, event) in &self.events {
-            let head = heads
-                .get_mut(actor)
-                .ok_or_else(|| invalid(*actor, "it has events but is not listed"))?;
+            let head = heads.get_mut(actor).ok_or_else(|| invalid(*actor, "it has events but is not listed"))?;
             if event.seq != head.map_or(0, |head| head.seq + 1) {
-                return Err(invalid(
-                    *actor,
-                    &format!("event {} does not follow by its seq", event.seq),
-                ));
+                return Err(invalid(*actor, &format!("event {} does not follow by its seq", event.seq)));
             }
             if event.parent_hash != head.map_or(Digest::ZERO, |head| head.hash) {
-                return Err(invalid(
-                    *actor,
-                    &format!("event {} does not follow by its parent hash", event.seq),
-                ));
+                return Err(invalid(*actor, &format!("event {} does not follow by its parent hash", event.seq)));
             }
             if event.payload.as_ref().map(Payload::commit) != event.payload_commit {
-                return Err(invalid(
-                    *actor,
-                    &format!("event {} comes without its payload", event.seq),
-                ));
+                return Err(invalid(*actor, &format!("event {} comes without its payload", event.seq)));
             }
             *head = Some(event.head());
         }
@@ -143,10 +115,7 @@ impl Commit {
 
     /// Whether a store may add the pending messages of this batch: each has its payload with it, or
     /// `known` says that there is an event with it, of this batch or before.
-    pub fn check_pending(
-        &self,
-        mut known: impl FnMut(Digest) -> Result<bool, StoreError>,
-    ) -> Result<(), StoreError> {
+    pub fn check_pending(&self, mut known: impl FnMut(Digest) -> Result<bool, StoreError>) -> Result<(), StoreError> {
         for message in &self.pending_added {
             let there = match &message.payload {
                 Some(payload) => payload.commit() == message.payload_commit,
@@ -164,10 +133,7 @@ impl Commit {
 }
 
 fn invalid(actor: TheaterId, reason: &str) -> StoreError {
-    StoreError::Invalid {
-        actor,
-        reason: reason.to_owned(),
-    }
+    StoreError::Invalid { actor, reason: reason.to_owned() }
 }
 
 /// What a batch says of one actor beside its events.
@@ -249,9 +215,7 @@ pub struct Answered {
 #[non_exhaustive]
 pub enum StoreError {
     /// Another writer appended first.
-    #[error(
-        "chain of {actor}: expected head {expected:?}, the store has {stored:?}: another writer appended first"
-    )]
+    #[error("chain of {actor}: expected head {expected:?}, the store has {stored:?}: another writer appended first")]
     Conflict {
         /// The actor.
         actor: TheaterId,

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use super::Story;
 use crate::data::{DropReason, InstanceDropped, RestartStateKind};
 use crate::{
-    ActorUpdate, Answered, ChainStore, Commit, Digest, Level, Payload, PendingMessage, StoreError,
-    TheaterId, payload, verify_store,
+    ActorUpdate, Answered, ChainStore, Commit, Digest, Level, Payload, PendingMessage, StoreError, TheaterId, payload,
+    verify_store,
 };
 
 /// Runs every check, each on a new empty store. Panics where a store does not conform.
@@ -38,33 +38,18 @@ async fn what_is_committed_is_read_back(store: Arc<dyn ChainStore>) {
     let mut story = Story::new(1);
     story.write_life();
     let commit = story.commit();
-    let events: Vec<_> = commit
-        .events
-        .iter()
-        .map(|(_, event)| event.clone())
-        .collect();
-    let (states, components, manifests) = (
-        commit.states.clone(),
-        commit.components.clone(),
-        commit.manifests.clone(),
-    );
+    let events: Vec<_> = commit.events.iter().map(|(_, event)| event.clone()).collect();
+    let (states, components, manifests) = (commit.states.clone(), commit.components.clone(), commit.manifests.clone());
     store.commit(commit).await.unwrap();
     assert_eq!(store.events(story.id, 0, 1000).await.unwrap(), events);
     let entry = store.actor(story.id).await.unwrap().unwrap();
-    assert_eq!(
-        (entry.id, Some(entry.head), entry.index),
-        (story.id, story.head, story.index)
-    );
+    assert_eq!((entry.id, Some(entry.head), entry.index), (story.id, story.head, story.index));
     for (hash, bytes) in states {
         assert_eq!(store.state(hash).await.unwrap(), Some(bytes));
     }
     for (digest, bytes) in components {
         assert_eq!(store.component(digest).await.unwrap(), Some(bytes));
-        assert_eq!(
-            store.manifest(digest).await.unwrap(),
-            None,
-            "a component is no manifest"
-        );
+        assert_eq!(store.manifest(digest).await.unwrap(), None, "a component is no manifest");
     }
     for (digest, bytes) in manifests {
         assert_eq!(store.manifest(digest).await.unwrap(), Some(bytes));
@@ -93,12 +78,7 @@ async fn pages_begin_where_asked(store: Arc<dyn ChainStore>) {
         for _ in 0..size {
             events.push(one.call(None));
             events.push(one.commit_state(None, format!("{}", events.len()).as_bytes()));
-            two.append(
-                &InstanceDropped {
-                    reason: DropReason::Aged,
-                },
-                &[],
-            );
+            two.append(&InstanceDropped { reason: DropReason::Aged }, &[]);
         }
         let (mut commit, other) = (one.commit(), two.commit());
         commit.actors.extend(other.actors);
@@ -111,11 +91,7 @@ async fn pages_begin_where_asked(store: Arc<dyn ChainStore>) {
         for max in [0, 1, 2, 63, 64, 65, 1000] {
             let expected: Vec<_> = events.iter().skip(from).take(max).cloned().collect();
             let page = store.events(one.id, from as u64, max).await.unwrap();
-            assert!(
-                page == expected,
-                "from {from}, {max} at most: {} events",
-                page.len()
-            );
+            assert!(page == expected, "from {from}, {max} at most: {} events", page.len());
         }
     }
     assert_eq!(store.events(one.id, u64::MAX, 10).await.unwrap(), []);
@@ -129,12 +105,7 @@ async fn of_two_writers_one_wins(store: Arc<dyn ChainStore>) {
     // A second writer that knew the same head.
     let mut late = Story::new(1);
     (late.stored, late.head, late.index) = (before, head, story.index.clone());
-    late.append(
-        &InstanceDropped {
-            reason: DropReason::Parked,
-        },
-        &[],
-    );
+    late.append(&InstanceDropped { reason: DropReason::Parked }, &[]);
     let second = late.commit();
     let (one, two) = both(store.commit(first.clone()), store.commit(second.clone())).await;
     let (lost, winner) = match (one, two) {
@@ -143,28 +114,15 @@ async fn of_two_writers_one_wins(store: Arc<dyn ChainStore>) {
         other => panic!("exactly one must win: {other:?}"),
     };
     let winner = winner.events[0].1.clone();
-    let StoreError::Conflict {
-        actor,
-        expected,
-        stored,
-    } = lost
-    else {
-        panic!("not a conflict: {lost}")
-    };
-    assert_eq!(
-        (actor, expected, stored),
-        (story.id, before, Some(winner.head()))
-    );
+    let StoreError::Conflict { actor, expected, stored } = lost else { panic!("not a conflict: {lost}") };
+    assert_eq!((actor, expected, stored), (story.id, before, Some(winner.head())));
     assert_eq!(store.events(story.id, 1, 10).await.unwrap(), [winner]);
     // And two that both start the same actor.
     let mut new = Story::new(2);
     new.start(RestartStateKind::Reset, None);
     let commit = new.commit();
     store.commit(commit.clone()).await.unwrap();
-    assert!(matches!(
-        store.commit(commit).await,
-        Err(StoreError::Conflict { expected: None, .. })
-    ));
+    assert!(matches!(store.commit(commit).await, Err(StoreError::Conflict { expected: None, .. })));
 }
 
 /// Both at once, without a runtime's help.
@@ -198,12 +156,7 @@ async fn many_commits_at_once_keep_their_order(store: Arc<dyn ChainStore>) {
     let mut story = started(&*store, 1).await;
     let mut commits = Vec::new();
     for n in 0..100 {
-        story.append(
-            &InstanceDropped {
-                reason: DropReason::Parked,
-            },
-            &[],
-        );
+        story.append(&InstanceDropped { reason: DropReason::Parked }, &[]);
         let commit = story.commit();
         if n == 50 {
             // The same once more: it must fail alone.
@@ -211,10 +164,7 @@ async fn many_commits_at_once_keep_their_order(store: Arc<dyn ChainStore>) {
         }
         commits.push(commit);
     }
-    let mut running: Vec<_> = commits
-        .into_iter()
-        .map(|commit| store.commit(commit))
-        .collect();
+    let mut running: Vec<_> = commits.into_iter().map(|commit| store.commit(commit)).collect();
     let mut results: Vec<Option<Result<(), StoreError>>> = running.iter().map(|_| None).collect();
     std::future::poll_fn(|cx| {
         for (future, result) in running.iter_mut().zip(&mut results) {
@@ -224,23 +174,12 @@ async fn many_commits_at_once_keep_their_order(store: Arc<dyn ChainStore>) {
                 *result = Some(out);
             }
         }
-        if results.iter().all(Option::is_some) {
-            std::task::Poll::Ready(())
-        } else {
-            std::task::Poll::Pending
-        }
+        if results.iter().all(Option::is_some) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
     })
     .await;
-    let failed: Vec<_> = (0..)
-        .zip(&results)
-        .filter(|(_, r)| !matches!(r, Some(Ok(()))))
-        .map(|(n, _)| n)
-        .collect();
+    let failed: Vec<_> = (0..).zip(&results).filter(|(_, r)| !matches!(r, Some(Ok(())))).map(|(n, _)| n).collect();
     assert_eq!(failed, [51], "only the repeated commit fails");
-    assert_eq!(
-        store.actor(story.id).await.unwrap().unwrap().head,
-        story.head.unwrap()
-    );
+    assert_eq!(store.actor(story.id).await.unwrap().unwrap().head, story.head.unwrap());
     assert_eq!(store.events(story.id, 0, 1000).await.unwrap().len(), 101);
 }
 
@@ -254,15 +193,9 @@ async fn a_batch_is_all_or_nothing(store: Arc<dyn ChainStore>) {
     let (mut commit, other) = (good.commit(), bad.commit());
     commit.actors.extend(other.actors);
     commit.events.extend(other.events);
-    commit.answered = vec![Answered {
-        message_id: "cli/1".into(),
-        actor: good.id,
-        seq: 2,
-    }];
+    commit.answered = vec![Answered { message_id: "cli/1".into(), actor: good.id, seq: 2 }];
     commit.pending_added = vec![message("x/1/0", 2)];
-    assert!(
-        matches!(store.commit(commit).await, Err(StoreError::Conflict { actor, .. }) if actor == bad.id)
-    );
+    assert!(matches!(store.commit(commit).await, Err(StoreError::Conflict { actor, .. }) if actor == bad.id));
     assert_eq!(store.actor(good.id).await.unwrap().unwrap().head.seq, 0);
     assert_eq!(store.events(good.id, 1, 10).await.unwrap(), []);
     assert_eq!(store.state(Digest::of(b"never")).await.unwrap(), None);
@@ -285,33 +218,17 @@ async fn invalid_batches_are_refused(store: Arc<dyn ChainStore>) {
         spoiled(&|commit| commit.events[0].1.payload = None),
         spoiled(&|commit| commit.events[0].1.payload_commit = None),
         spoiled(&|commit| commit.events.clear()),
-        spoiled(&|commit| {
-            commit
-                .events
-                .push((TheaterId::from_bytes([9; 16]), commit.events[0].1.clone()))
-        }),
+        spoiled(&|commit| commit.events.push((TheaterId::from_bytes([9; 16]), commit.events[0].1.clone()))),
         spoiled(&|commit| commit.actors.push(commit.actors[0].clone())),
         spoiled(&|commit| {
             let index = commit.actors[0].index.clone();
-            commit.actors.push(ActorUpdate {
-                id: TheaterId::from_bytes([8; 16]),
-                expected: None,
-                index,
-            });
+            commit.actors.push(ActorUpdate { id: TheaterId::from_bytes([8; 16]), expected: None, index });
         }),
-        spoiled(&|commit| {
-            commit.pending_added.push(PendingMessage {
-                payload: None,
-                ..message("x/1/0", 1)
-            })
-        }),
+        spoiled(&|commit| commit.pending_added.push(PendingMessage { payload: None, ..message("x/1/0", 1) })),
     ];
     for (n, commit) in cases.into_iter().enumerate() {
         let error = store.commit(commit).await.unwrap_err();
-        assert!(
-            matches!(error, StoreError::Invalid { .. }),
-            "case {n}: {error}"
-        );
+        assert!(matches!(error, StoreError::Invalid { .. }), "case {n}: {error}");
     }
     assert_eq!(store.events(story.id, 1, 10).await.unwrap(), []);
     store.commit(good).await.unwrap();
@@ -326,29 +243,15 @@ async fn actors_are_listed_in_order_of_birth(store: Arc<dyn ChainStore>) {
         store.commit(child.commit()).await.unwrap();
         ids.push(child.id);
     }
-    let listed = |entries: Vec<crate::ActorEntry>| {
-        entries
-            .into_iter()
-            .map(|entry| entry.id)
-            .collect::<Vec<_>>()
-    };
+    let listed = |entries: Vec<crate::ActorEntry>| entries.into_iter().map(|entry| entry.id).collect::<Vec<_>>();
     assert_eq!(listed(store.actors(None, 100).await.unwrap()), ids);
     assert_eq!(listed(store.actors(None, 2).await.unwrap()), ids[..2]);
-    assert_eq!(
-        listed(store.actors(Some(ids[1]), 2).await.unwrap()),
-        ids[2..4]
-    );
+    assert_eq!(listed(store.actors(Some(ids[1]), 2).await.unwrap()), ids[2..4]);
     assert_eq!(listed(store.actors(Some(ids[5]), 2).await.unwrap()), []);
     let mut youngest_first = ids[1..].to_vec();
     youngest_first.reverse();
-    assert_eq!(
-        listed(store.children(root.id, 100).await.unwrap()),
-        youngest_first
-    );
-    assert_eq!(
-        listed(store.children(root.id, 2).await.unwrap()),
-        youngest_first[..2]
-    );
+    assert_eq!(listed(store.children(root.id, 100).await.unwrap()), youngest_first);
+    assert_eq!(listed(store.children(root.id, 2).await.unwrap()), youngest_first[..2]);
     assert_eq!(listed(store.children(ids[1], 100).await.unwrap()), []);
 }
 
@@ -376,38 +279,18 @@ async fn pending_messages_come_and_go(store: Arc<dyn ChainStore>) {
     let now = story.host_call_begun(0);
     let of_event = |id: &str, event: &crate::ChainEvent| {
         let payload_commit = event.payload_commit.unwrap();
-        PendingMessage {
-            payload_commit,
-            payload: event.payload.clone(),
-            ..message(id, 2)
-        }
+        PendingMessage { payload_commit, payload: event.payload.clone(), ..message(id, 2) }
     };
     let (a, b) = (of_event("a/1/0", &earlier), of_event("b/1/0", &now));
-    let (c, d, gone) = (
-        message("c/1/0", 3),
-        message("d/1/0", 2),
-        message("gone/1/0", 2),
-    );
-    let without = |message: &PendingMessage| PendingMessage {
-        payload: None,
-        ..message.clone()
-    };
+    let (c, d, gone) = (message("c/1/0", 3), message("d/1/0", 2), message("gone/1/0", 2));
+    let without = |message: &PendingMessage| PendingMessage { payload: None, ..message.clone() };
     story.batch().pending_added = vec![without(&a), without(&b), c.clone(), gone, d.clone()];
     story.batch().pending_removed = vec!["gone/1/0".into(), "unknown/1/0".into()];
     store.commit(story.commit()).await.unwrap();
-    assert_eq!(
-        store.pending(None, 10).await.unwrap(),
-        [a.clone(), b.clone(), c.clone(), d.clone()]
-    );
-    assert_eq!(
-        store.pending(None, 2).await.unwrap(),
-        [a.clone(), b.clone()]
-    );
+    assert_eq!(store.pending(None, 10).await.unwrap(), [a.clone(), b.clone(), c.clone(), d.clone()]);
+    assert_eq!(store.pending(None, 2).await.unwrap(), [a.clone(), b.clone()]);
     let two = TheaterId::from_bytes([2; 16]);
-    assert_eq!(
-        store.pending(Some(two), 10).await.unwrap(),
-        [a.clone(), b.clone(), d.clone()]
-    );
+    assert_eq!(store.pending(Some(two), 10).await.unwrap(), [a.clone(), b.clone(), d.clone()]);
     // Added a second time: it stays where it was.
     story.host_call(0, crate::data::Outcome::Ok);
     story.batch().pending_added = vec![a.clone()];
@@ -418,18 +301,11 @@ async fn pending_messages_come_and_go(store: Arc<dyn ChainStore>) {
 
 async fn answers_are_found_and_the_first_one_stays(store: Arc<dyn ChainStore>) {
     let mut story = started(&*store, 1).await;
-    let first = Answered {
-        message_id: "cli/1".into(),
-        actor: story.id,
-        seq: 2,
-    };
+    let first = Answered { message_id: "cli/1".into(), actor: story.id, seq: 2 };
     for seq in [2, 4] {
         story.call(None);
         story.commit_state(None, b"{}");
-        story.batch().answered = vec![Answered {
-            seq,
-            ..first.clone()
-        }];
+        story.batch().answered = vec![Answered { seq, ..first.clone() }];
         store.commit(story.commit()).await.unwrap();
     }
     assert_eq!(store.answered("cli/1").await.unwrap(), Some(first));
@@ -442,19 +318,14 @@ async fn a_recorded_life_verifies(store: Arc<dyn ChainStore>) {
         let mut story = Story::new(id);
         story.write_life();
         // The same bytes again are kept once, and are no error.
-        story
-            .batch()
-            .states
-            .push((Digest::of(b"{}"), Bytes::from_static(b"{}")));
+        story.batch().states.push((Digest::of(b"{}"), Bytes::from_static(b"{}")));
         let commit = story.commit();
         events += commit.events.len() as u64;
         store.commit(commit).await.unwrap();
     }
     for level in [Level::Links, Level::Full] {
         let mut seen = 0;
-        let report = verify_store(&*store, level, &mut |events| seen = events)
-            .await
-            .unwrap();
+        let report = verify_store(&*store, level, &mut |events| seen = events).await.unwrap();
         assert!(report.ok, "{report:?}");
         assert_eq!((report.actors.len(), seen), (3, events));
     }

@@ -3,14 +3,12 @@
 use bytes::Bytes;
 
 use crate::data::{
-    ActorErrorData, ActorStarted, ActorTerminated, Call, CallReturned, ChildExited, DeadLetter,
-    DropReason, Effect, EngineRecord, ErrorType, EventData, FORMAT, HandlerRecord, HostCall,
-    HostCallBegun, InstanceDropped, KillCause, Lane, MessageAccepted, Outcome, ReasonRecord,
-    RestartStateKind, StateUpdated, SupervisionAction, SupervisionActionKind,
+    ActorErrorData, ActorStarted, ActorTerminated, Call, CallReturned, ChildExited, DeadLetter, DropReason, Effect,
+    EngineRecord, ErrorType, EventData, FORMAT, HandlerRecord, HostCall, HostCallBegun, InstanceDropped, KillCause,
+    Lane, MessageAccepted, Outcome, ReasonRecord, RestartStateKind, StateUpdated, SupervisionAction,
+    SupervisionActionKind,
 };
-use crate::{
-    ActorIndex, ActorUpdate, ChainEvent, Commit, Digest, Head, Payload, TheaterId, payload,
-};
+use crate::{ActorIndex, ActorUpdate, ChainEvent, Commit, Digest, Head, Payload, TheaterId, payload};
 
 pub(super) const COMPONENT: &[u8] = b"the bytes of a component";
 pub(super) const MANIFEST: &[u8] = b"name = \"story\"";
@@ -40,14 +38,7 @@ impl Story {
             state: Digest::ZERO,
         };
         let id = TheaterId::from_bytes([id; 16]);
-        Self {
-            id,
-            stored: None,
-            head: None,
-            index,
-            batch: Commit::default(),
-            clock: 1_700_000_000_000,
-        }
+        Self { id, stored: None, head: None, index, batch: Commit::default(), clock: 1_700_000_000_000 }
     }
 
     pub fn child_of(id: u8, parent: TheaterId) -> Self {
@@ -59,11 +50,7 @@ impl Story {
     /// What was written since the last commit.
     pub fn commit(&mut self) -> Commit {
         let mut commit = std::mem::take(&mut self.batch);
-        commit.actors = vec![ActorUpdate {
-            id: self.id,
-            expected: self.stored,
-            index: self.index.clone(),
-        }];
+        commit.actors = vec![ActorUpdate { id: self.id, expected: self.stored, index: self.index.clone() }];
         self.stored = self.head;
         commit
     }
@@ -73,11 +60,7 @@ impl Story {
         &mut self.batch
     }
 
-    pub fn append<D: EventData>(
-        &mut self,
-        data: &D,
-        fields: &[(&str, Option<&[u8]>)],
-    ) -> ChainEvent {
+    pub fn append<D: EventData>(&mut self, data: &D, fields: &[(&str, Option<&[u8]>)]) -> ChainEvent {
         self.append_raw(D::TYPE, data.encode(), fields)
     }
 
@@ -91,8 +74,7 @@ impl Story {
         let salt = Digest::of_parts(&[self.id.as_bytes(), &self.clock.to_be_bytes()]);
         let salt = salt.as_bytes()[..16].try_into().unwrap();
         let payload = payload::encode(fields).map(|bytes| Payload::new(salt, bytes));
-        let event =
-            ChainEvent::following(self.head.as_ref(), event_type, self.clock, data, payload);
+        let event = ChainEvent::following(self.head.as_ref(), event_type, self.clock, data, payload);
         self.head = Some(event.head());
         self.batch.events.push((self.id, event.clone()));
         event
@@ -101,9 +83,7 @@ impl Story {
     fn keep_state(&mut self, state: Option<&[u8]>) -> Digest {
         let hash = Digest::of_state(state);
         if let Some(state) = state {
-            self.batch
-                .states
-                .push((hash, Bytes::copy_from_slice(state)));
+            self.batch.states.push((hash, Bytes::copy_from_slice(state)));
         }
         hash
     }
@@ -111,12 +91,8 @@ impl Story {
     /// A start by `init` on `state`, or with `restart` on that state.
     pub fn start(&mut self, restart: RestartStateKind, state: Option<&[u8]>) -> ChainEvent {
         let state_hash = self.keep_state(state);
-        self.batch
-            .components
-            .push((Digest::of(COMPONENT), Bytes::from_static(COMPONENT)));
-        self.batch
-            .manifests
-            .push((Digest::of(MANIFEST), Bytes::from_static(MANIFEST)));
+        self.batch.components.push((Digest::of(COMPONENT), Bytes::from_static(COMPONENT)));
+        self.batch.manifests.push((Digest::of(MANIFEST), Bytes::from_static(MANIFEST)));
         self.index.incarnation += 1;
         self.index.started = self.head.map_or(0, |head| head.seq + 1);
         self.index.ended = None;
@@ -134,18 +110,12 @@ impl Story {
                 version: "0.1.0".into(),
                 permissions: serde_json::json!({ "max": 3, "files": ["*.toml"] }),
             }],
-            engine: EngineRecord {
-                wasmtime: "48.0.8".into(),
-                config: Digest([4; 32]),
-                target: "x86_64".into(),
-            },
+            engine: EngineRecord { wasmtime: "48.0.8".into(), config: Digest([4; 32]), target: "x86_64".into() },
             host_key: None,
             restart_state: restart,
             state_hash,
         };
-        let initial = state
-            .filter(|_| restart == RestartStateKind::Reset)
-            .map(payload::bin);
+        let initial = state.filter(|_| restart == RestartStateKind::Reset).map(payload::bin);
         self.append(&data, &[("initial_state", initial.as_deref())])
     }
 
@@ -207,14 +177,23 @@ impl Story {
 
     pub fn end(&mut self, reason: ReasonRecord) -> ChainEvent {
         self.index.ended = Some(self.head.map_or(0, |head| head.seq + 1));
-        self.append(
-            &ActorTerminated {
-                actor_id: self.id,
-                final_state_hash: self.index.state,
-                reason,
-            },
-            &[],
-        )
+        self.append(&ActorTerminated { actor_id: self.id, final_state_hash: self.index.state, reason }, &[])
+    }
+
+    /// Two messages accepted with one payload: the first's commit is returned.
+    pub fn commit_payload_twice(&mut self) -> Digest {
+        let accepted = |n| MessageAccepted { source: "twice".into(), n, message_id: format!("twice/{n}") };
+        let first = self.append(&accepted(1), &[("params", Some(&payload::bin(b"the same")))]);
+        let second = ChainEvent::following(
+            self.head.as_ref(),
+            MessageAccepted::TYPE,
+            self.clock,
+            accepted(2).encode(),
+            first.payload.clone(),
+        );
+        self.head = Some(second.head());
+        self.batch.events.push((self.id, second));
+        first.payload_commit.unwrap()
     }
 
     /// A whole life of two incarnations and most kinds of events.
@@ -222,29 +201,17 @@ impl Story {
         self.start(RestartStateKind::Reset, Some(b"{}"));
         self.call(None);
         self.commit_state(None, b"{\"n\":1}");
-        let accepted = MessageAccepted {
-            source: "cli-1".into(),
-            n: 1,
-            message_id: "cli-1/1".into(),
-        };
+        let accepted = MessageAccepted { source: "cli-1".into(), n: 1, message_id: "cli-1/1".into() };
         self.append(&accepted, &[("params", Some(&payload::bin(b"hello")))]);
         self.call(Some("cli-1/1"));
         self.host_call_begun(0);
         self.host_call(0, Outcome::Ok);
         self.host_call(1, Outcome::Denied("max_children".into()));
         self.commit_state(Some("cli-1/1"), b"{\"n\":2}");
-        self.append(
-            &InstanceDropped {
-                reason: DropReason::Parked,
-            },
-            &[],
-        );
+        self.append(&InstanceDropped { reason: DropReason::Parked }, &[]);
         self.call(None);
         self.append(
-            &CallReturned {
-                ok: false,
-                state_hash: self.index.state,
-            },
+            &CallReturned { ok: false, state_hash: self.index.state },
             &[("result", Some(&payload::text("no")))],
         );
         let exited = ChildExited {

@@ -17,11 +17,7 @@ const PAGE_BYTES: usize = 4 << 20;
 /// next time.
 ///
 /// A fault in what is stored is in the report. An error means that the store could not be read.
-pub async fn verify_actor(
-    store: &dyn ChainStore,
-    entry: &ActorEntry,
-    level: Level,
-) -> Result<ActorReport, StoreError> {
+pub async fn verify_actor(store: &dyn ChainStore, entry: &ActorEntry, level: Level) -> Result<ActorReport, StoreError> {
     verify_with(store, entry, level, &mut Facts::default(), &mut |_| ()).await
 }
 
@@ -46,9 +42,7 @@ pub(super) async fn verify_with(
     }
     let found = check.run(store, entry, on_page).await?;
     if check.links.erased() > 0 {
-        check
-            .unchecked
-            .add("payloads that were erased: their bytes are not there to be hashed");
+        check.unchecked.add("payloads that were erased: their bytes are not there to be hashed");
     }
     if let Some(sentence) = check.structure.and_then(|structure| structure.unchecked) {
         check.unchecked.add(sentence);
@@ -79,8 +73,7 @@ impl ActorCheck<'_> {
         let mut size = FIRST_PAGE;
         while self.links.next_seq() <= entry.head.seq {
             let from = self.links.next_seq();
-            let due = usize::try_from(entry.head.seq - from)
-                .map_or(usize::MAX, |left| left.saturating_add(1));
+            let due = usize::try_from(entry.head.seq - from).map_or(usize::MAX, |left| left.saturating_add(1));
             let page = match store.events(entry.id, from, size.min(due)).await {
                 // One event at a time finds the one that cannot be read.
                 Err(StoreError::Damaged(_)) if size > 1 => {
@@ -91,10 +84,7 @@ impl ActorCheck<'_> {
                 page => page?,
             };
             if page.is_empty() {
-                return Ok(Err(self.fault(format!(
-                    "it is missing, and the head is at seq {}",
-                    entry.head.seq
-                ))));
+                return Ok(Err(self.fault(format!("it is missing, and the head is at seq {}", entry.head.seq))));
             }
             size = next_size(size, &page);
             for event in &page {
@@ -107,11 +97,7 @@ impl ActorCheck<'_> {
         self.end(store, entry).await
     }
 
-    async fn event(
-        &mut self,
-        store: &dyn ChainStore,
-        event: &ChainEvent,
-    ) -> Result<Result<(), Fault>, StoreError> {
+    async fn event(&mut self, store: &dyn ChainStore, event: &ChainEvent) -> Result<Result<(), Fault>, StoreError> {
         // The verifier steps on only over events that are right in every way.
         let mut links = self.links.clone();
         if let Err(fault) = links.push(event) {
@@ -128,17 +114,14 @@ impl ActorCheck<'_> {
                 return Ok(Err(self.fault(reason)));
             }
             match &data {
-                None => self.unchecked.add(format!(
-                    "events of type {}: this version does not know it",
-                    event.event_type
-                )),
+                None => {
+                    self.unchecked.add(format!("events of type {}: this version does not know it", event.event_type))
+                }
                 Some(Data::SupervisionAction(_)) => {
-                    self.unchecked
-                        .add("supervision_action: that it follows from the recorded facts");
+                    self.unchecked.add("supervision_action: that it follows from the recorded facts");
                 }
                 Some(Data::ChildExited(_)) => {
-                    self.unchecked
-                        .add("child_exited: that the child's chain says the same");
+                    self.unchecked.add("child_exited: that the child's chain says the same");
                 }
                 Some(_) => {}
             }
@@ -157,25 +140,12 @@ impl ActorCheck<'_> {
     }
 
     /// The head and the index entry, after the last event.
-    async fn end(
-        &mut self,
-        store: &dyn ChainStore,
-        entry: &ActorEntry,
-    ) -> Result<Result<(), Fault>, StoreError> {
-        let at_head = |reason: &str| {
-            Ok(Err(Fault {
-                seq: entry.head.seq,
-                reason: reason.to_owned(),
-            }))
-        };
+    async fn end(&mut self, store: &dyn ChainStore, entry: &ActorEntry) -> Result<Result<(), Fault>, StoreError> {
+        let at_head = |reason: &str| Ok(Err(Fault { seq: entry.head.seq, reason: reason.to_owned() }));
         if self.links.head() != Some(entry.head) {
             return at_head("the stored head has another hash");
         }
-        if let Some(Err(reason)) = self
-            .structure
-            .as_ref()
-            .map(|structure| structure.matches(&entry.index))
-        {
+        if let Some(Err(reason)) = self.structure.as_ref().map(|structure| structure.matches(&entry.index)) {
             return at_head(&reason);
         }
         // Events past the head are right if they came since the entry was read, with a newer head.
@@ -183,37 +153,21 @@ impl ActorCheck<'_> {
             Err(StoreError::Damaged(reason)) => return Ok(Err(self.fault(reason))),
             page => page?,
         };
-        if !beyond.is_empty()
-            && store
-                .actor(entry.id)
-                .await?
-                .is_none_or(|now| now.head == entry.head)
-        {
+        if !beyond.is_empty() && store.actor(entry.id).await?.is_none_or(|now| now.head == entry.head) {
             return Ok(Err(self.fault("it lies beyond the stored head".to_owned())));
         }
         Ok(Ok(()))
     }
 
     fn fault(&self, reason: String) -> Fault {
-        Fault {
-            seq: self.links.next_seq(),
-            reason,
-        }
+        Fault { seq: self.links.next_seq(), reason }
     }
 }
 
 /// Grows while pages are small, shrinks as soon as one is large.
 fn next_size(size: usize, page: &[ChainEvent]) -> usize {
-    let payload = |event: &ChainEvent| {
-        event
-            .payload
-            .as_ref()
-            .map_or(0, |payload| payload.bytes().len())
-    };
-    let bytes: usize = page
-        .iter()
-        .map(|event| 256 + event.data.len() + payload(event))
-        .sum();
+    let payload = |event: &ChainEvent| event.payload.as_ref().map_or(0, |payload| payload.bytes().len());
+    let bytes: usize = page.iter().map(|event| 256 + event.data.len() + payload(event)).sum();
     let fitting = PAGE_BYTES * page.len() / bytes.max(1);
     fitting.clamp(1, (2 * size).min(MAX_PAGE))
 }

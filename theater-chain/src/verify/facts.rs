@@ -28,11 +28,9 @@ impl Facts {
         data: &Data,
     ) -> Result<Result<(), String>, StoreError> {
         let named: &[(Kind, Digest)] = match data {
-            Data::ActorStarted(data) => &[
-                (Kind::State, data.state_hash),
-                (Kind::Component, data.component),
-                (Kind::Manifest, data.manifest),
-            ],
+            Data::ActorStarted(data) => {
+                &[(Kind::State, data.state_hash), (Kind::Component, data.component), (Kind::Manifest, data.manifest)]
+            }
             Data::StateUpdated(data) => &[(Kind::State, data.new_state_hash)],
             _ => &[],
         };
@@ -61,9 +59,7 @@ impl Facts {
             return Ok(Err(format!("the {what} {digest} is not in the store")));
         };
         if Digest::of(&bytes) != digest {
-            return Ok(Err(format!(
-                "the {what} {digest} does not hash to its digest"
-            )));
+            return Ok(Err(format!("the {what} {digest} does not hash to its digest")));
         }
         if self.checked.len() == MAX_REMEMBERED {
             self.checked.clear();

@@ -19,50 +19,27 @@ pub struct Verifier {
 impl Verifier {
     /// For a chain from its first event on.
     pub fn new() -> Self {
-        Self {
-            parent: Some(Digest::ZERO),
-            ..Self::default()
-        }
+        Self { parent: Some(Digest::ZERO), ..Self::default() }
     }
 
     /// For the events after `head`, which was verified before.
     pub fn after(head: Head) -> Self {
-        Self {
-            next: head.seq.saturating_add(1),
-            parent: Some(head.hash),
-            head: Some(head),
-            erased: 0,
-        }
+        Self { next: head.seq.saturating_add(1), parent: Some(head.hash), head: Some(head), erased: 0 }
     }
 
     /// For a chain of which the events before `seq` were not kept: what the first event says of
     /// its parent cannot be checked.
     pub fn starting_at(seq: u64) -> Self {
-        if seq == 0 {
-            Self::new()
-        } else {
-            Self {
-                next: seq,
-                ..Self::default()
-            }
-        }
+        if seq == 0 { Self::new() } else { Self { next: seq, ..Self::default() } }
     }
 
     /// Checks the next event. After a fault the verifier stands where it was.
     pub fn push(&mut self, event: &ChainEvent) -> Result<(), Fault> {
-        let fault = |reason: &str| {
-            Err(Fault {
-                seq: self.next,
-                reason: reason.to_owned(),
-            })
-        };
+        let fault = |reason: &str| Err(Fault { seq: self.next, reason: reason.to_owned() });
         if event.seq != self.next {
             return fault(&format!("the next event has the seq {}", event.seq));
         }
-        if self
-            .parent
-            .is_some_and(|parent| event.parent_hash != parent)
-        {
+        if self.parent.is_some_and(|parent| event.parent_hash != parent) {
             return fault("its parent hash is not the hash of the event before");
         }
         match &event.payload {

@@ -91,9 +91,7 @@ impl Sentences {
         }
         match self.0.len() {
             len if len < Self::MAX => self.0.push(sentence.into()),
-            Self::MAX => self
-                .0
-                .push("more than is listed here could not be checked".into()),
+            Self::MAX => self.0.push("more than is listed here could not be checked".into()),
             _ => {}
         }
     }

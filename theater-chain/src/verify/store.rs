@@ -40,9 +40,5 @@ pub async fn verify_store(
         }
     }
     let ok = actors.iter().all(super::ActorReport::is_ok);
-    Ok(StoreReport {
-        ok,
-        actors,
-        unchecked: unchecked.into_vec(),
-    })
+    Ok(StoreReport { ok, actors, unchecked: unchecked.into_vec() })
 }

@@ -6,8 +6,8 @@
 use std::collections::HashSet;
 
 use crate::data::{
-    ActorErrorData, ActorStarted, ActorTerminated, CallReturned, Data, ErrorType, FORMAT, HostCall,
-    HostCallBegun, ReasonRecord, RestartStateKind, StateUpdated,
+    ActorErrorData, ActorStarted, ActorTerminated, CallReturned, Data, ErrorType, FORMAT, HostCall, HostCallBegun,
+    ReasonRecord, RestartStateKind, StateUpdated,
 };
 use crate::{ActorIndex, ChainEvent, Digest, TheaterId, payload};
 
@@ -112,31 +112,19 @@ impl Structure {
                 return Err("an incarnation starts before the one before has ended".into());
             }
             Phase::Empty if data.incarnation != 1 => {
-                return Err(format!(
-                    "the first incarnation is numbered {}",
-                    data.incarnation
-                ));
+                return Err(format!("the first incarnation is numbered {}", data.incarnation));
             }
             Phase::Empty | Phase::Unknown | Phase::Ended => {}
         }
         if data.actor_id != self.actor {
-            return Err(format!(
-                "it is the start of another actor, {}",
-                data.actor_id
-            ));
+            return Err(format!("it is the start of another actor, {}", data.actor_id));
         }
         if data.format != FORMAT {
-            return Err(format!(
-                "it is in format {}, and format {FORMAT} is the one that can be read",
-                data.format
-            ));
+            return Err(format!("it is in format {}, and format {FORMAT} is the one that can be read", data.format));
         }
         if let Some(before) = self.start {
             if before.incarnation.checked_add(1) != Some(data.incarnation) {
-                return Err(format!(
-                    "incarnation {} follows incarnation {}",
-                    data.incarnation, before.incarnation
-                ));
+                return Err(format!("incarnation {} follows incarnation {}", data.incarnation, before.incarnation));
             }
             if before.parent != data.parent {
                 return Err("its parent is not that of the incarnation before".into());
@@ -144,11 +132,7 @@ impl Structure {
         }
         self.start_state(event, data)?;
         self.phase = Phase::Live;
-        self.start = Some(Start {
-            incarnation: data.incarnation,
-            seq: event.seq,
-            parent: data.parent,
-        });
+        self.start = Some(Start { incarnation: data.incarnation, seq: event.seq, parent: data.parent });
         self.ended = None;
         self.failed = None;
         self.call = None;
@@ -163,21 +147,15 @@ impl Structure {
             (RestartStateKind::Resume, Some(state)) if state != data.state_hash => {
                 Err("it resumes another state than the last committed one".into())
             }
-            (RestartStateKind::ResumeFrom, Some(_))
-                if !self.past_states.contains(&data.state_hash) =>
-            {
+            (RestartStateKind::ResumeFrom, Some(_)) if !self.past_states.contains(&data.state_hash) => {
                 if self.past_states.len() < MAX_PAST_STATES {
                     return Err("it resumes from a state that the actor never had".into());
                 }
-                self.unchecked =
-                    Some("a resume-from: the actor has had more states than are compared");
+                self.unchecked = Some("a resume-from: the actor has had more states than are compared");
                 Ok(())
             }
             // A new actor may be made from the state of another; custom bytes are the parent's.
-            (
-                RestartStateKind::Resume | RestartStateKind::ResumeFrom | RestartStateKind::Custom,
-                _,
-            ) => Ok(()),
+            (RestartStateKind::Resume | RestartStateKind::ResumeFrom | RestartStateKind::Custom, _) => Ok(()),
         }
     }
 
@@ -199,11 +177,7 @@ impl Structure {
             }
             _ => self.phase = Phase::Live,
         }
-        self.call = Some(OpenCall {
-            message_id,
-            next_ordinal: 0,
-            begun: None,
-        });
+        self.call = Some(OpenCall { message_id, next_ordinal: 0, begun: None });
         Ok(())
     }
 
@@ -220,10 +194,7 @@ impl Structure {
             return Ok(());
         };
         if let Some(open) = &call.begun {
-            return Err(format!(
-                "host call {} begins while host call {} runs",
-                data.ordinal, open.ordinal
-            ));
+            return Err(format!("host call {} begins while host call {} runs", data.ordinal, open.ordinal));
         }
         call.number(data.ordinal)?;
         call.begun = Some(data.clone());
@@ -241,23 +212,13 @@ impl Structure {
             && begun.interface == data.interface
             && begun.function == data.function
             && begun.effect == data.effect;
-        if same {
-            Ok(())
-        } else {
-            Err(format!(
-                "it is not the host call {} that had begun",
-                begun.ordinal
-            ))
-        }
+        if same { Ok(()) } else { Err(format!("it is not the host call {} that had begun", begun.ordinal)) }
     }
 
     /// Ends the open call; its message id, unless the call began before the kept part.
     fn end_call(&mut self) -> Result<Option<Option<String>>, String> {
         if let Some(begun) = self.open_call()?.and_then(|call| call.begun.as_ref()) {
-            return Err(format!(
-                "the call ends while its host call {} runs",
-                begun.ordinal
-            ));
+            return Err(format!("the call ends while its host call {} runs", begun.ordinal));
         }
         // From here on the chain says where it stands: between calls of a live incarnation.
         self.phase = Phase::Live;
@@ -325,18 +286,12 @@ impl Structure {
     }
 
     fn of_this_actor(&self, actor: TheaterId) -> Checked {
-        if actor == self.actor {
-            Ok(())
-        } else {
-            Err(format!("it is of another actor, {actor}"))
-        }
+        if actor == self.actor { Ok(()) } else { Err(format!("it is of another actor, {actor}")) }
     }
 
     fn holds_state(&mut self, claimed: Digest) -> Checked {
         match self.state {
-            Some(state) if state != claimed => {
-                Err("its state hash is not that of the last committed state".into())
-            }
+            Some(state) if state != claimed => Err("its state hash is not that of the last committed state".into()),
             Some(_) => Ok(()),
             None => {
                 self.install(claimed);
@@ -347,11 +302,7 @@ impl Structure {
 
     /// Whether the index entry says of the newest incarnation what the chain says.
     pub(super) fn matches(&self, index: &ActorIndex) -> Checked {
-        let differs = |what: &str| {
-            Err(format!(
-                "the index entry's {what} is not what the chain says"
-            ))
-        };
+        let differs = |what: &str| Err(format!("the index entry's {what} is not what the chain says"));
         if let Some(start) = self.start {
             if index.parent != start.parent {
                 return differs("parent");
@@ -376,10 +327,7 @@ impl Structure {
 impl OpenCall {
     fn number(&mut self, ordinal: u32) -> Checked {
         if ordinal != self.next_ordinal {
-            return Err(format!(
-                "host call {ordinal} comes where host call {} is due",
-                self.next_ordinal
-            ));
+            return Err(format!("host call {ordinal} comes where host call {} is due", self.next_ordinal));
         }
         self.next_ordinal = ordinal.saturating_add(1);
         Ok(())
@@ -387,26 +335,16 @@ impl OpenCall {
 }
 
 /// With `reset` the state is that of the `initial_state` in the payload, or none.
-fn initial_state(
-    event: &ChainEvent,
-    data: &ActorStarted,
-    unchecked: &mut Option<&'static str>,
-) -> Checked {
+fn initial_state(event: &ChainEvent, data: &ActorStarted, unchecked: &mut Option<&'static str>) -> Checked {
     if event.is_erased() {
-        *unchecked =
-            Some("an initial state was erased: that the state hash is its hash was not checked");
+        *unchecked = Some("an initial state was erased: that the state hash is its hash was not checked");
         return Ok(());
     }
     let field = match &event.payload {
-        Some(payload) => {
-            payload::field(payload.bytes(), "initial_state").map_err(|error| error.to_string())?
-        }
+        Some(payload) => payload::field(payload.bytes(), "initial_state").map_err(|error| error.to_string())?,
         None => None,
     };
-    let state = field
-        .map(payload::read_bin)
-        .transpose()
-        .map_err(|error| error.to_string())?;
+    let state = field.map(payload::read_bin).transpose().map_err(|error| error.to_string())?;
     if Digest::of_state(state) != data.state_hash {
         return Err("its state hash is not that of the initial state".into());
     }

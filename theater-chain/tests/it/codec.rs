@@ -20,9 +20,7 @@ fn value() -> impl Strategy<Value = Value> {
         let map = prop::collection::btree_map("[a-z]{0,3}", inner.clone(), 0..20);
         prop_oneof![
             prop::collection::vec(inner, 0..8).prop_map(Value::Array),
-            map.prop_map(|map| Value::Map(
-                map.into_iter().map(|(k, v)| (Value::from(k), v)).collect()
-            )),
+            map.prop_map(|map| Value::Map(map.into_iter().map(|(k, v)| (Value::from(k), v)).collect())),
         ]
     })
 }
@@ -110,9 +108,7 @@ fn hex_text(value: Value) -> Value {
     match value {
         Value::Binary(bytes) => hex::encode(bytes).into(),
         Value::Array(items) => Value::Array(items.into_iter().map(hex_text).collect()),
-        Value::Map(entries) => {
-            Value::Map(entries.into_iter().map(|(k, v)| (k, hex_text(v))).collect())
-        }
+        Value::Map(entries) => Value::Map(entries.into_iter().map(|(k, v)| (k, hex_text(v))).collect()),
         other => other,
     }
 }

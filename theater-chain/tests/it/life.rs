@@ -2,13 +2,11 @@
 //! what their chains name.
 
 use theater_chain::data::{
-    ActorTerminated, CallReturned, DropReason, ErrorType, EventData as _, InstanceDropped,
-    KillCause, Outcome, ReasonRecord, RestartStateKind, StateUpdated,
+    ActorTerminated, CallReturned, DropReason, ErrorType, EventData as _, InstanceDropped, KillCause, Outcome,
+    ReasonRecord, RestartStateKind, StateUpdated,
 };
 use theater_chain::testing::Story;
-use theater_chain::{
-    ActorIndex, ChainStore, Digest, Level, MemoryStore, TheaterId, verify_actor, verify_store,
-};
+use theater_chain::{ActorIndex, ChainStore, Digest, Level, MemoryStore, TheaterId, verify_actor, verify_store};
 
 use crate::committed;
 
@@ -28,10 +26,7 @@ async fn check(name: &str, reason: &str, write: impl Fn(&mut Story)) {
     match report.fault {
         None => assert!(reason.is_empty(), "{name}: nothing was found"),
         Some(fault) => {
-            assert!(
-                !reason.is_empty() && fault.reason.contains(reason),
-                "{name}: {fault}"
-            );
+            assert!(!reason.is_empty() && fault.reason.contains(reason), "{name}: {fault}");
             assert_eq!(fault.seq, head.seq, "{name}: {fault}");
         }
     }
@@ -39,23 +34,16 @@ async fn check(name: &str, reason: &str, write: impl Fn(&mut Story)) {
 
 #[tokio::test]
 async fn calls_end_once_and_before_the_next() {
-    let returned = |story: &Story| CallReturned {
-        ok: true,
-        state_hash: story.index.state,
-    };
+    let returned = |story: &Story| CallReturned { ok: true, state_hash: story.index.state };
     check("open at the end", "", |s| drop(s.call(None))).await;
     check("two at once", "while another one runs", |s| {
         s.call(None);
         s.call(None);
     })
     .await;
-    check(
-        "an end without a call",
-        "no call that it could belong to",
-        |s| {
-            s.append(&returned(s), &[]);
-        },
-    )
+    check("an end without a call", "no call that it could belong to", |s| {
+        s.append(&returned(s), &[]);
+    })
     .await;
     check("two ends", "no call that it could belong to", |s| {
         s.call(None);
@@ -76,24 +64,14 @@ async fn calls_end_once_and_before_the_next() {
     .await;
     check("a drop within a call", "while a call runs", |s| {
         s.call(None);
-        s.append(
-            &InstanceDropped {
-                reason: DropReason::Aged,
-            },
-            &[],
-        );
+        s.append(&InstanceDropped { reason: DropReason::Aged }, &[]);
     })
     .await;
 }
 
 #[tokio::test]
 async fn host_calls_are_numbered_and_closed() {
-    check(
-        "outside of a call",
-        "no call that it could belong to",
-        |s| drop(s.host_call(0, Outcome::Ok)),
-    )
-    .await;
+    check("outside of a call", "no call that it could belong to", |s| drop(s.host_call(0, Outcome::Ok))).await;
     check("from 1", "where host call 0 is due", |s| {
         s.call(None);
         s.host_call(1, Outcome::Ok);
@@ -105,15 +83,11 @@ async fn host_calls_are_numbered_and_closed() {
         s.host_call_begun(2);
     })
     .await;
-    check(
-        "closed as another",
-        "not the host call 0 that had begun",
-        |s| {
-            s.call(None);
-            s.host_call_begun(0);
-            s.host_call(1, Outcome::Ok);
-        },
-    )
+    check("closed as another", "not the host call 0 that had begun", |s| {
+        s.call(None);
+        s.host_call_begun(0);
+        s.host_call(1, Outcome::Ok);
+    })
     .await;
     check("not closed", "while its host call 0 runs", |s| {
         s.call(None);
@@ -135,23 +109,15 @@ async fn host_calls_are_numbered_and_closed() {
 
 #[tokio::test]
 async fn incarnations_follow_each_other() {
-    check(
-        "a start while one runs",
-        "before the one before has ended",
-        |s| {
-            s.start(RestartStateKind::Resume, Some(b"{}"));
-        },
-    )
+    check("a start while one runs", "before the one before has ended", |s| {
+        s.start(RestartStateKind::Resume, Some(b"{}"));
+    })
     .await;
-    check(
-        "a number left out",
-        "incarnation 3 follows incarnation 1",
-        |s| {
-            s.end(ReasonRecord::Normal);
-            s.index.incarnation = 2;
-            s.start(RestartStateKind::Resume, Some(b"{}"));
-        },
-    )
+    check("a number left out", "incarnation 3 follows incarnation 1", |s| {
+        s.end(ReasonRecord::Normal);
+        s.index.incarnation = 2;
+        s.start(RestartStateKind::Resume, Some(b"{}"));
+    })
     .await;
     check("two ends", "a second time", |s| {
         s.end(ReasonRecord::Normal);
@@ -163,14 +129,10 @@ async fn incarnations_follow_each_other() {
         s.end(ReasonRecord::Shutdown);
     })
     .await;
-    check(
-        "a call after the end",
-        "after the incarnation has ended",
-        |s| {
-            s.end(ReasonRecord::Normal);
-            s.call(None);
-        },
-    )
+    check("a call after the end", "after the incarnation has ended", |s| {
+        s.end(ReasonRecord::Normal);
+        s.call(None);
+    })
     .await;
     check("abnormal without an error", "does not say so", |s| {
         s.end(ReasonRecord::Abnormal(ErrorType::Trap));
@@ -181,62 +143,38 @@ async fn incarnations_follow_each_other() {
         s.end(ReasonRecord::Abnormal(ErrorType::CallTimeout));
     })
     .await;
-    check(
-        "a new parent",
-        "parent is not that of the incarnation before",
-        |s| {
-            s.end(ReasonRecord::Normal);
-            s.index.parent = Some(TheaterId::from_bytes([5; 16]));
-            s.start(RestartStateKind::Resume, Some(b"{}"));
-        },
-    )
+    check("a new parent", "parent is not that of the incarnation before", |s| {
+        s.end(ReasonRecord::Normal);
+        s.index.parent = Some(TheaterId::from_bytes([5; 16]));
+        s.start(RestartStateKind::Resume, Some(b"{}"));
+    })
     .await;
 }
 
 #[tokio::test]
 async fn states_continue() {
-    check(
-        "another state before",
-        "not that of the last committed state",
-        |s| {
-            s.call(None);
-            s.index.state = Digest([8; 32]);
-            s.commit_state(None, b"2");
-        },
-    )
+    check("another state before", "not that of the last committed state", |s| {
+        s.call(None);
+        s.index.state = Digest([8; 32]);
+        s.commit_state(None, b"2");
+    })
     .await;
-    check(
-        "an end with another state",
-        "not that of the last committed state",
-        |s| {
-            let data = ActorTerminated {
-                actor_id: s.id,
-                final_state_hash: Digest::ZERO,
-                reason: ReasonRecord::Normal,
-            };
-            s.append(&data, &[]);
-        },
-    )
+    check("an end with another state", "not that of the last committed state", |s| {
+        let data = ActorTerminated { actor_id: s.id, final_state_hash: Digest::ZERO, reason: ReasonRecord::Normal };
+        s.append(&data, &[]);
+    })
     .await;
-    check(
-        "a resume to another state",
-        "another state than the last committed one",
-        |s| {
-            s.end(ReasonRecord::Normal);
-            s.start(RestartStateKind::Resume, Some(b"other"));
-        },
-    )
+    check("a resume to another state", "another state than the last committed one", |s| {
+        s.end(ReasonRecord::Normal);
+        s.start(RestartStateKind::Resume, Some(b"other"));
+    })
     .await;
     check("a resume from a state that never was", "never had", |s| {
         s.end(ReasonRecord::Normal);
         s.start(RestartStateKind::ResumeFrom, Some(b"other"));
     })
     .await;
-    for kind in [
-        RestartStateKind::ResumeFrom,
-        RestartStateKind::Custom,
-        RestartStateKind::Reset,
-    ] {
+    for kind in [RestartStateKind::ResumeFrom, RestartStateKind::Custom, RestartStateKind::Reset] {
         check("an earlier state", "", |s| {
             s.call(None);
             s.commit_state(None, b"2");
@@ -245,44 +183,29 @@ async fn states_continue() {
         })
         .await;
     }
-    check(
-        "a state that is not in the store",
-        "is not in the store",
-        |s| {
-            s.call(None);
-            s.commit_state(None, b"lost");
-            s.batch().states.retain(|(_, bytes)| bytes != "lost");
-        },
-    )
+    check("a state that is not in the store", "is not in the store", |s| {
+        s.call(None);
+        s.commit_state(None, b"lost");
+        s.batch().states.retain(|(_, bytes)| bytes != "lost");
+    })
     .await;
-    check(
-        "a state that is another",
-        "does not hash to its digest",
-        |s| {
-            s.call(None);
-            s.commit_state(None, b"2");
-            s.batch().states.last_mut().unwrap().1 = "3".into();
-        },
-    )
+    check("a state that is another", "does not hash to its digest", |s| {
+        s.call(None);
+        s.commit_state(None, b"2");
+        s.batch().states.last_mut().unwrap().1 = "3".into();
+    })
     .await;
 }
 
 #[tokio::test]
 async fn data_must_be_that_of_its_type() {
-    check("no map", "its data cannot be read", |s| {
-        drop(s.append_raw("dead_letter", vec![0xc0], &[]))
-    })
-    .await;
+    check("no map", "its data cannot be read", |s| drop(s.append_raw("dead_letter", vec![0xc0], &[]))).await;
     check("of another actor", "of another actor", |s| {
         s.call(None);
         let other = TheaterId::from_bytes([77; 16]);
         let (state, new) = (s.index.state, s.index.state);
-        let data = StateUpdated {
-            actor_id: other,
-            old_state_hash: state,
-            new_state_hash: new,
-            transition_message: None,
-        };
+        let data =
+            StateUpdated { actor_id: other, old_state_hash: state, new_state_hash: new, transition_message: None };
         s.append_raw("state_updated", data.encode(), &[]);
     })
     .await;
@@ -291,34 +214,21 @@ async fn data_must_be_that_of_its_type() {
 #[tokio::test]
 async fn a_chain_starts_with_its_first_start() {
     let mut story = Story::new(1);
-    story.append(
-        &InstanceDropped {
-            reason: DropReason::Aged,
-        },
-        &[],
-    );
+    story.append(&InstanceDropped { reason: DropReason::Aged }, &[]);
     let fault = committed(&mut story, Level::Full).await.fault.unwrap();
-    assert_eq!(
-        (fault.seq, fault.reason.as_str()),
-        (0, "the first event is not actor_started")
-    );
+    assert_eq!((fault.seq, fault.reason.as_str()), (0, "the first event is not actor_started"));
     let mut story = Story::new(1);
     story.index.incarnation = 1;
     story.start(RestartStateKind::Reset, None);
     let fault = committed(&mut story, Level::Full).await.fault.unwrap();
-    assert_eq!(
-        (fault.seq, fault.reason.as_str()),
-        (0, "the first incarnation is numbered 2")
-    );
+    assert_eq!((fault.seq, fault.reason.as_str()), (0, "the first incarnation is numbered 2"));
 }
 
 #[tokio::test]
 async fn the_index_entry_is_compared() {
     type Change = fn(&mut ActorIndex);
     let changes: [(&str, Change); 5] = [
-        ("parent", |index| {
-            index.parent = Some(TheaterId::from_bytes([1; 16]))
-        }),
+        ("parent", |index| index.parent = Some(TheaterId::from_bytes([1; 16]))),
         ("incarnation", |index| index.incarnation += 1),
         ("start", |index| index.started += 1),
         ("end", |index| index.ended = None),
@@ -329,10 +239,7 @@ async fn the_index_entry_is_compared() {
         story.write_life();
         change(&mut story.index);
         let fault = committed(&mut story, Level::Full).await.fault.unwrap();
-        assert_eq!(
-            fault.reason,
-            format!("the index entry's {what} is not what the chain says")
-        );
+        assert_eq!(fault.reason, format!("the index entry's {what} is not what the chain says"));
     }
 }
 
@@ -347,13 +254,7 @@ async fn what_cannot_be_checked_is_said() {
     let report = verify_actor(&store, &entry, Level::Full).await.unwrap();
     assert!(report.is_ok(), "{report:?}");
     for what in ["weather_report", "supervision_action", "child_exited"] {
-        assert!(
-            report
-                .unchecked
-                .iter()
-                .any(|sentence| sentence.contains(what)),
-            "{what}: {report:?}"
-        );
+        assert!(report.unchecked.iter().any(|sentence| sentence.contains(what)), "{what}: {report:?}");
     }
 }
 
@@ -365,17 +266,10 @@ async fn a_report_reads_as_the_command_line_promises() {
     let event = bad.start(RestartStateKind::Reset, Some(b"{}"));
     let good_hash = good.head.unwrap().hash;
     let mut spoiled = bad.commit();
-    spoiled.events[0].1 = {
-        theater_chain::ChainEvent {
-            timestamp: 0,
-            ..event
-        }
-    };
+    spoiled.events[0].1 = { theater_chain::ChainEvent { timestamp: 0, ..event } };
     store.commit(good.commit()).await.unwrap();
     store.commit(spoiled).await.unwrap();
-    let report = verify_store(&store, Level::Full, &mut |_| ())
-        .await
-        .unwrap();
+    let report = verify_store(&store, Level::Full, &mut |_| ()).await.unwrap();
     let expected = format!(
         r#"{{"ok":false,"actors":[{{"id":"{}","events":1,"head":"{good_hash}","ok":true}},{{"id":"{}","events":0,"head":null,"ok":false,"fault":{{"seq":0,"reason":"its content does not hash to its hash"}}}}],"unchecked":[]}}"#,
         good.id, bad.id

@@ -24,25 +24,15 @@ async fn a_bounded_store_keeps_the_newest_events_and_what_they_need() {
         let call = story.call(Some(&message_id));
         dropped_payload.get_or_insert(call.payload_commit.unwrap());
         let done = story.commit_state(Some(&message_id), format!("{n}").as_bytes());
-        story.batch().answered = vec![Answered {
-            message_id,
-            actor: story.id,
-            seq: done.seq,
-        }];
+        story.batch().answered = vec![Answered { message_id, actor: story.id, seq: done.seq }];
         store.commit(story.commit()).await.unwrap();
     }
     let events = store.events(story.id, 0, 1000).await.unwrap();
     assert_eq!(events.len(), 10);
     assert_eq!(store.kept_from(story.id).await.unwrap(), events[0].seq);
-    assert_eq!(
-        events[9].head(),
-        store.actor(story.id).await.unwrap().unwrap().head
-    );
+    assert_eq!(events[9].head(), store.actor(story.id).await.unwrap().unwrap().head);
     // The newest are there, the oldest are not.
-    assert_eq!(
-        store.state(Digest::of(b"299")).await.unwrap().unwrap(),
-        "299"
-    );
+    assert_eq!(store.state(Digest::of(b"299")).await.unwrap().unwrap(), "299");
     assert!(store.answered("cli/299").await.unwrap().is_some());
     assert_eq!(store.state(Digest::of(b"1")).await.unwrap(), None);
     assert_eq!(store.answered("cli/1").await.unwrap(), None);
@@ -52,10 +42,7 @@ async fn a_bounded_store_keeps_the_newest_events_and_what_they_need() {
         let report = verify_actor(&store, &entry, level).await.unwrap();
         assert!(report.is_ok(), "{report:?}");
         assert_eq!(report.events, 10);
-        assert!(
-            report.unchecked[0].contains("older events were not kept"),
-            "{report:?}"
-        );
+        assert!(report.unchecked[0].contains("older events were not kept"), "{report:?}");
     }
 }
 
@@ -85,24 +72,11 @@ async fn a_bound_of_one_chain_leaves_others_alone() {
     let mut busy = Story::new(2);
     busy.start(RestartStateKind::Reset, Some(b"busy"));
     for n in 0..500 {
-        busy.append(
-            &InstanceDropped {
-                reason: DropReason::Parked,
-            },
-            &[],
-        );
-        busy.batch()
-            .states
-            .push((Digest::of(&[n as u8, 1]), vec![n as u8, 1].into()));
+        busy.append(&InstanceDropped { reason: DropReason::Parked }, &[]);
+        busy.batch().states.push((Digest::of(&[n as u8, 1]), vec![n as u8, 1].into()));
         store.commit(busy.commit()).await.unwrap();
     }
     assert_eq!(store.events(quiet.id, 0, 10).await.unwrap().len(), 1);
-    assert_eq!(
-        store.state(Digest::of(b"quiet")).await.unwrap().unwrap(),
-        "quiet"
-    );
-    assert_eq!(
-        store.state(Digest::of(b"busy")).await.unwrap().unwrap(),
-        "busy"
-    );
+    assert_eq!(store.state(Digest::of(b"quiet")).await.unwrap().unwrap(), "quiet");
+    assert_eq!(store.state(Digest::of(b"busy")).await.unwrap().unwrap(), "busy");
 }

@@ -8,19 +8,11 @@ use theater_chain::{ChainEvent, Digest, Payload, StateChain, TheaterId};
 fn life(id: u8) -> Vec<ChainEvent> {
     let mut story = Story::new(id);
     story.write_life();
-    story
-        .commit()
-        .events
-        .into_iter()
-        .map(|(_, event)| event)
-        .collect()
+    story.commit().events.into_iter().map(|(_, event)| event).collect()
 }
 
 fn fault_at(events: Vec<ChainEvent>) -> Option<u64> {
-    StateChain::from_events(events)
-        .verify()
-        .err()
-        .map(|fault| fault.seq)
+    StateChain::from_events(events).verify().err().map(|fault| fault.seq)
 }
 
 /// The bytes with one bit flipped, for each of their bits.
@@ -33,10 +25,7 @@ fn flips(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
 }
 
 fn digests(digest: Digest) -> impl Iterator<Item = Digest> {
-    flips(&digest.0)
-        .map(|bytes| Digest::try_from(&bytes[..]).unwrap())
-        .collect::<Vec<_>>()
-        .into_iter()
+    flips(&digest.0).map(|bytes| Digest::try_from(&bytes[..]).unwrap()).collect::<Vec<_>>().into_iter()
 }
 
 /// The event with one bit flipped, for every bit of every field of it.
@@ -67,13 +56,7 @@ fn flipped(event: &ChainEvent) -> Vec<ChainEvent> {
     for digest in event.payload_commit.into_iter().flat_map(digests) {
         push(&|event| event.payload_commit = Some(digest));
     }
-    push(&|event| {
-        event.payload_commit = if event.payload_commit.is_some() {
-            None
-        } else {
-            Some(Digest([1; 32]))
-        }
-    });
+    push(&|event| event.payload_commit = if event.payload_commit.is_some() { None } else { Some(Digest([1; 32])) });
     if let Some(payload) = &event.payload {
         let (commit, salt, bytes) = (payload.commit(), *payload.salt(), payload.bytes().clone());
         for digest in digests(commit) {
@@ -112,28 +95,15 @@ fn deleted_repeated_and_reordered_events_are_found() {
     for at in 0..events.len() {
         let mut shorter = events.clone();
         shorter.remove(at);
-        let expected = if at == events.len() - 1 {
-            None
-        } else {
-            Some(at as u64)
-        };
-        assert_eq!(
-            fault_at(shorter),
-            expected,
-            "without event {at}, where the last one is found by the stored head"
-        );
+        let expected = if at == events.len() - 1 { None } else { Some(at as u64) };
+        assert_eq!(fault_at(shorter), expected, "without event {at}, where the last one is found by the stored head");
         let mut longer = events.clone();
         longer.insert(at, events[at].clone());
         assert_eq!(fault_at(longer), Some(at as u64 + 1), "event {at} twice");
         if at + 1 < events.len() {
             let mut swapped = events.clone();
             swapped.swap(at, at + 1);
-            assert_eq!(
-                fault_at(swapped),
-                Some(at as u64),
-                "events {at} and {} swapped",
-                at + 1
-            );
+            assert_eq!(fault_at(swapped), Some(at as u64), "events {at} and {} swapped", at + 1);
         }
     }
 }
@@ -148,21 +118,11 @@ fn events_of_another_chain_are_found() {
         // last one is found by the stored head.
         let head = one[at - 1].head();
         let (kind, data) = (other[at].event_type.clone(), other[at].data.clone());
-        let forged = ChainEvent::following(
-            Some(&head),
-            kind,
-            other[at].timestamp,
-            data,
-            other[at].payload.clone(),
-        );
+        let forged = ChainEvent::following(Some(&head), kind, other[at].timestamp, data, other[at].payload.clone());
         let same = forged == one[at];
         let mut events = one.clone();
         events[at] = forged;
-        let expected = if same || at == one.len() - 1 {
-            None
-        } else {
-            Some(at as u64 + 1)
-        };
+        let expected = if same || at == one.len() - 1 { None } else { Some(at as u64 + 1) };
         assert_eq!(fault_at(events), expected);
     }
 }
@@ -180,13 +140,7 @@ fn an_erased_payload_still_verifies() {
 fn ids_and_digests_are_read_as_they_are_written() {
     let id = TheaterId::from_bytes([0xa0; 16]);
     assert_eq!(id.to_string().parse(), Ok(id));
-    for wrong in [
-        "",
-        "a0",
-        &"A0".repeat(16),
-        &"a0".repeat(17),
-        &"g0".repeat(16),
-    ] {
+    for wrong in ["", "a0", &"A0".repeat(16), &"a0".repeat(17), &"g0".repeat(16)] {
         wrong.parse::<TheaterId>().unwrap_err();
     }
     let digest = Digest([0xa0; 32]);

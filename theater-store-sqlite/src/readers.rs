@@ -1,0 +1,72 @@
+//! The connections that read.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::Connection;
+use theater_chain::StoreError;
+use tokio::sync::Semaphore;
+
+use crate::error::store_error;
+use crate::schema;
+use crate::states::States;
+
+/// How many read at once.
+const READERS: usize = 4;
+
+/// One connection, with what it knows of the states.
+pub(crate) struct Reader {
+    pub(crate) connection: Connection,
+    pub(crate) states: States,
+}
+
+/// A few connections, opened when first needed, used on tokio's blocking threads.
+pub(crate) struct Readers {
+    path: PathBuf,
+    permits: Arc<Semaphore>,
+    idle: Arc<Mutex<Vec<Reader>>>,
+}
+
+impl Readers {
+    /// Opens the first connection.
+    pub(crate) fn open(path: PathBuf) -> Result<Self, StoreError> {
+        let first = Reader::open(&path)?;
+        let idle = Arc::new(Mutex::new(vec![first]));
+        Ok(Self { path, permits: Arc::new(Semaphore::new(READERS)), idle })
+    }
+
+    /// Runs `read` in a transaction of its own: it sees the store as it was at one moment.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&mut Reader) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let ended = |error: String| StoreError::Io(format!("a read was not finished: {error}"));
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|error| ended(error.to_string()))?;
+        let (path, idle) = (self.path.clone(), Arc::clone(&self.idle));
+        let work = move || {
+            let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut reader = taken.map_or_else(|| Reader::open(&path), Ok)?;
+            reader.connection.execute_batch("BEGIN").map_err(store_error)?;
+            let result = read(&mut reader);
+            // One that cannot end its transaction is closed instead.
+            if reader.connection.execute_batch("COMMIT").is_ok() {
+                idle.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
+            }
+            drop(permit);
+            result
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|error| ended(error.to_string()))?
+    }
+}
+
+impl Reader {
+    fn open(path: &std::path::Path) -> Result<Self, StoreError> {
+        Ok(Self { connection: schema::open_reader(path)?, states: States::default() })
+    }
+}
+
+impl std::fmt::Debug for Readers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Readers").field("path", &self.path).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,148 @@
+//! The tables, and how a connection is set up.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+use theater_chain::StoreError;
+
+use crate::error::store_error;
+
+/// The version of the tables, in `user_version`.
+const VERSION: i64 = 1;
+/// Marks the file as ours: "Thtr".
+const APPLICATION: i64 = 0x5468_7472;
+
+/// Every how many events of a chain one is found by an index. The rest are found from there by
+/// their links: an index over all of them would change a page of its own for nearly every event,
+/// which makes appending several times slower.
+pub(crate) const INDEXED_EVERY: u64 = 64;
+
+const TABLES: &str = "
+CREATE TABLE actors (
+    n             INTEGER PRIMARY KEY,  -- counts the actors in the order of their first events
+    id            BLOB NOT NULL UNIQUE,
+    parent        BLOB,
+    name          TEXT NOT NULL,
+    manifest_path TEXT NOT NULL,
+    incarnation   INTEGER NOT NULL,
+    started       INTEGER NOT NULL,     -- seq of the newest actor_started
+    ended         INTEGER,              -- seq of its actor_terminated
+    state         BLOB NOT NULL,        -- hash of the last committed state
+    head_seq      INTEGER NOT NULL,
+    head_hash     BLOB NOT NULL,
+    head_position INTEGER NOT NULL      -- events.position of the newest event
+) STRICT;
+CREATE INDEX actors_by_parent ON actors (parent, n) WHERE parent IS NOT NULL;
+
+CREATE TABLE events (
+    position       INTEGER PRIMARY KEY, -- the order in which all events were appended
+    actor          INTEGER NOT NULL,    -- actors.n
+    seq            INTEGER NOT NULL,
+    previous       INTEGER,             -- position of the event before in the same chain
+    event_type     TEXT NOT NULL,
+    timestamp      INTEGER NOT NULL,
+    parent_hash    BLOB NOT NULL,
+    hash           BLOB NOT NULL,
+    payload_commit BLOB,
+    payload_at     INTEGER,             -- position of an earlier event with the same payload
+    data           BLOB NOT NULL,
+    salt           BLOB,                -- of the payload; erased with it
+    payload        BLOB                 -- NULL with a commit and without payload_at: erased
+) STRICT;
+CREATE UNIQUE INDEX events_by_seq ON events (actor, seq) WHERE seq % 64 = 0;
+
+CREATE TABLE states (
+    n     INTEGER PRIMARY KEY,
+    hash  BLOB NOT NULL,
+    bytes BLOB NOT NULL
+) STRICT;
+CREATE TABLE states_by_hash (
+    prefix INTEGER NOT NULL,            -- the first 8 bytes of the hash
+    n      INTEGER NOT NULL,            -- states.n
+    PRIMARY KEY (prefix, n)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE states_indexed (upto INTEGER NOT NULL) STRICT; -- states.n, one row
+INSERT INTO states_indexed VALUES (0);
+
+CREATE TABLE components (digest BLOB PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+CREATE TABLE manifests  (digest BLOB PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+
+CREATE TABLE pending (
+    n              INTEGER PRIMARY KEY, -- oldest first
+    message_id     TEXT NOT NULL UNIQUE,
+    receiver       BLOB NOT NULL,
+    interface      TEXT NOT NULL,
+    function       TEXT NOT NULL,
+    payload_commit BLOB NOT NULL,
+    payload_at     INTEGER,             -- position of the event with the payload, else it is here
+    salt           BLOB,
+    payload        BLOB,
+    cause          BLOB
+) STRICT;
+CREATE INDEX pending_by_receiver ON pending (receiver, n);
+
+CREATE TABLE answered (
+    message_id TEXT PRIMARY KEY,
+    actor      BLOB NOT NULL,
+    seq        INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
+/// The connection that writes, to a database that is created if the file is empty.
+pub(crate) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
+    let mut connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(store_error)?;
+    // Its header is looked at before anything is changed: it may be somebody else's file.
+    let empty: bool = connection
+        .query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(|error| not_ours(path, &error.to_string()))?;
+    if !empty {
+        check(&connection, path)?;
+    }
+    // FULL: the log is synced at every commit, before the answer.
+    let settings = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536;
+        PRAGMA journal_size_limit = 67108864;";
+    connection.execute_batch(settings).map_err(store_error)?;
+    if empty {
+        let transaction = connection.transaction().map_err(store_error)?;
+        transaction.execute_batch(TABLES).map_err(store_error)?;
+        transaction.pragma_update(None, "application_id", APPLICATION).map_err(store_error)?;
+        transaction.pragma_update(None, "user_version", VERSION).map_err(store_error)?;
+        transaction.commit().map_err(store_error)?;
+    }
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+/// A connection that only reads.
+pub(crate) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    if !path.is_file() {
+        return Err(StoreError::Io(format!("{} does not exist: nothing was recorded there", path.display())));
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(store_error)?;
+    check(&connection, path)?;
+    Ok(connection)
+}
+
+fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let pragma = |name| {
+        connection
+            .pragma_query_value(None, name, |row| row.get::<_, i64>(0))
+            .map_err(|error| not_ours(path, &error.to_string()))
+    };
+    if pragma("application_id")? != APPLICATION {
+        return Err(not_ours(path, "its application_id is another one"));
+    }
+    match pragma("user_version")? {
+        VERSION => Ok(()),
+        other => Err(StoreError::Damaged(format!(
+            "{} has tables of version {other}, and this program reads version {VERSION}: use the program that wrote it",
+            path.display()
+        ))),
+    }
+}
+
+fn not_ours(path: &Path, reason: &str) -> StoreError {
+    StoreError::Damaged(format!("{} is not a store of chains: {reason}", path.display()))
+}

@@ -1,0 +1,130 @@
+//! The thread that writes.
+//!
+//! Group commit without a timer: the commits that were queued while the last transaction was
+//! written and synced make up the next one. One commit alone does not wait for others.
+
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+use theater_chain::{Commit, StoreError};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::batch::Appender;
+use crate::error::store_error;
+
+/// How many commits may be queued; one more waits for its place.
+const QUEUE: usize = 1024;
+
+type Answer = Result<(), StoreError>;
+
+struct Job {
+    commit: Commit,
+    done: oneshot::Sender<Answer>,
+}
+
+/// The queue to the thread. Dropping it writes what is queued and waits for the thread to end.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    queue: Option<mpsc::Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(crate) fn start(connection: Connection) -> Result<Self, StoreError> {
+        let appender = Some(Appender::load(&connection).map_err(store_error)?);
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        let thread = std::thread::Builder::new()
+            .name("theater-store".into())
+            .spawn(move || Worker { connection, appender }.run(jobs))
+            .map_err(|error| StoreError::Io(format!("the writer's thread cannot be started: {error}")))?;
+        Ok(Self { queue: Some(queue), thread: Some(thread) })
+    }
+
+    /// Returns when the commit is on disk, or why it is not.
+    pub(crate) async fn commit(&self, commit: Commit) -> Answer {
+        let ended = || StoreError::Io("the store's writer has ended".into());
+        let (done, answer) = oneshot::channel();
+        let queue = self.queue.as_ref().ok_or_else(ended)?;
+        queue.send(Job { commit, done }).await.map_err(|_| ended())?;
+        answer.await.map_err(|_| ended())?
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread was an error to every commit after it already.
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Worker {
+    connection: Connection,
+    /// Gone after a transaction that was undone, since it would remember what was not written.
+    appender: Option<Appender>,
+}
+
+impl Worker {
+    fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        while let Some(first) = jobs.blocking_recv() {
+            let mut group = vec![first];
+            while group.len() < QUEUE
+                && let Ok(job) = jobs.try_recv()
+            {
+                group.push(job);
+            }
+            let answers = self.write(&group);
+            for (job, answer) in group.into_iter().zip(answers) {
+                // Who no longer waits for the answer does not need it.
+                let _ = job.done.send(answer);
+            }
+        }
+    }
+
+    /// Writes the group as one transaction; if that does not work, each commit as its own, so that
+    /// one which SQLite refuses does not take the others with it.
+    fn write(&mut self, group: &[Job]) -> Vec<Answer> {
+        match self.transaction(group) {
+            Ok(answers) => answers,
+            Err(error) if group.len() == 1 => vec![Err(error)],
+            Err(_) => {
+                let alone = |job| self.transaction(std::slice::from_ref(job))?.pop().unwrap_or(Ok(()));
+                group.iter().map(alone).collect()
+            }
+        }
+    }
+
+    /// One transaction; an error if none of it was written.
+    fn transaction(&mut self, group: &[Job]) -> Result<Vec<Answer>, StoreError> {
+        let written = self.try_transaction(group);
+        if written.is_err() {
+            self.appender = None;
+            if !self.connection.is_autocommit() {
+                self.connection.execute_batch("ROLLBACK").map_err(store_error)?;
+            }
+        }
+        written
+    }
+
+    fn try_transaction(&mut self, group: &[Job]) -> Result<Vec<Answer>, StoreError> {
+        self.connection.execute_batch("BEGIN IMMEDIATE").map_err(store_error)?;
+        let appender = match &mut self.appender {
+            Some(appender) => appender,
+            gone => gone.insert(Appender::load(&self.connection).map_err(store_error)?),
+        };
+        let mut answers = Vec::with_capacity(group.len());
+        for job in group {
+            match appender.refusal(&self.connection, &job.commit)? {
+                Some(refusal) => answers.push(Err(refusal)),
+                None => {
+                    appender.write(&self.connection, &job.commit).map_err(store_error)?;
+                    answers.push(Ok(()));
+                }
+            }
+        }
+        self.connection.execute_batch("COMMIT").map_err(store_error)?;
+        Ok(answers)
+    }
+}
