@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use theater_chain::data::ErrorType;
-use theater_chain::{StoreError, TheaterId};
+use theater_chain::data::{ActorErrorData, ErrorType};
+use theater_chain::{Payload, StoreError, TheaterId, codec, payload};
 
 use crate::exit::ExitReason;
 use crate::manifest::ManifestError;
@@ -41,6 +41,23 @@ impl ActorError {
                 | ErrorType::GuestError
         );
         Self { kind, message: message.into(), data: None, deterministic, trap_code: None, wasm_offset: None }
+    }
+}
+
+impl ActorError {
+    /// The error that an `actor_error` event records; what was erased is left out.
+    pub(crate) fn recorded(data: &[u8], payload: Option<&Payload>) -> Option<Self> {
+        let data: ActorErrorData = codec::decode(data).ok()?;
+        let field = |name| payload.and_then(|payload| payload::field(payload.bytes(), name).ok().flatten());
+        let message = field("message").and_then(|text| codec::decode(text).ok());
+        Some(Self {
+            kind: data.error,
+            message: message.unwrap_or_default(),
+            data: field("data").and_then(|bytes| payload::read_bin(bytes).ok()).map(<[u8]>::to_vec),
+            deterministic: data.deterministic,
+            trap_code: data.trap_code,
+            wasm_offset: data.wasm_offset,
+        })
     }
 }
 

@@ -31,6 +31,16 @@ impl<P, R> Export<P, R> {
     pub const fn new(interface: &'static str, function: &'static str) -> Self {
         Self { interface, function, types: PhantomData }
     }
+
+    /// The interface, without its version.
+    pub const fn interface(&self) -> &'static str {
+        self.interface
+    }
+
+    /// The function.
+    pub const fn function(&self) -> &'static str {
+        self.function
+    }
 }
 
 impl<P, R> Clone for Export<P, R> {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
 use theater_chain::data::{ActorErrorData, EventData, MessageAccepted};
-use theater_chain::{StoreError, TheaterId, codec, payload};
+use theater_chain::{StoreError, TheaterId, payload};
 use tokio::sync::oneshot;
 
 use crate::actor::{Actor, lock};
@@ -201,14 +201,11 @@ impl ActorHandle {
             .payload
             .as_ref()
             .ok_or_else(|| StoreError::Damaged(format!("the answer of message {id} was erased")))?;
-        let field = |name| payload::field(payload.bytes(), name).map_err(|_| damaged());
         if event.event_type == ActorErrorData::TYPE {
-            let data: ActorErrorData = codec::decode(&event.data).map_err(|_| damaged())?;
-            let message = field("message")?.and_then(|text| codec::decode::<String>(text).ok()).unwrap_or_default();
-            let error = ActorError::new(data.error, message);
+            let error = ActorError::recorded(&event.data, Some(payload)).ok_or_else(damaged)?;
             return Ok(Some(Err(CallError::Failed { actor: answered.actor, error })));
         }
-        let result = field("result")?.ok_or_else(damaged)?;
+        let result = payload::field(payload.bytes(), "result").ok().flatten().ok_or_else(damaged)?;
         Ok(Some(Ok(Answer { result: bytes::Bytes::copy_from_slice(result), position: 0 })))
     }
 }

@@ -58,7 +58,8 @@ where
     let limit = record.store.data().actor.made.manifest.limits.host_call_timeout;
     let sources = record.store.data().actor.shared.sources.clone();
     let call = AssertUnwindSafe(f.call(record.call(handler), params)).catch_unwind();
-    match within(&*sources, limit, call).await {
+    let answer = if mode.self_timed { Some(call.await) } else { within(&*sources, limit, call).await };
+    match answer {
         Some(answer) => record.finish(answer),
         None => {
             let reason = format!("{}#{} did not answer within {limit:?}", site.interface, site.function);

@@ -54,6 +54,8 @@ pub(crate) struct Mode {
     pub(crate) effect: Effect,
     /// The effect stays inside the tree, so that its begun event need not be durable first.
     pub(crate) within_tree: bool,
+    /// The function bounds its own time: the manifest's `host_call_timeout` does not apply.
+    pub(crate) self_timed: bool,
 }
 
 /// Params of a host function: a tuple of WIT types, `()` for none.
@@ -107,6 +109,7 @@ impl<H: Handler> HostLinker<'_, H> {
             defs: self.defs,
             interface,
             within_tree: false,
+            self_timed: false,
             _handler: PhantomData,
         })
     }
@@ -118,6 +121,7 @@ pub struct InterfaceLinker<'a, H> {
     defs: &'a mut Vec<ImportDef>,
     interface: InterfaceName,
     within_tree: bool,
+    self_timed: bool,
     _handler: PhantomData<fn(H)>,
 }
 
@@ -127,6 +131,14 @@ impl<H: Handler> InterfaceLinker<'_, H> {
     #[must_use]
     pub fn within_tree(mut self) -> Self {
         self.within_tree = true;
+        self
+    }
+
+    /// Says that the functions that follow bound their own time, as a start is bounded by the
+    /// child's `init_timeout`: the manifest's `host_call_timeout` does not apply to them.
+    #[must_use]
+    pub fn self_timed(mut self) -> Self {
+        self.self_timed = true;
         self
     }
 
@@ -140,7 +152,7 @@ impl<H: Handler> InterfaceLinker<'_, H> {
         R: HostResults,
         F: Fn(Call<'_, H>, P) -> Result<R> + Send + Sync + 'static,
     {
-        let (handler, mode) = (self.handler.clone(), Mode { effect, within_tree: self.within_tree });
+        let (handler, mode) = (self.handler.clone(), self.mode(effect));
         let f = Arc::new(f);
         self.define(name, move |linker, site| {
             let (handler, f) = (handler.clone(), f.clone());
@@ -164,7 +176,7 @@ impl<H: Handler> InterfaceLinker<'_, H> {
         R: HostResults,
         F: for<'c> AsyncHostFn<'c, H, P, R> + 'static,
     {
-        let (handler, mode) = (self.handler.clone(), Mode { effect, within_tree: self.within_tree });
+        let (handler, mode) = (self.handler.clone(), self.mode(effect));
         let f = Arc::new(f);
         self.define(name, move |linker, site| {
             let (handler, f) = (handler.clone(), f.clone());
@@ -175,6 +187,10 @@ impl<H: Handler> InterfaceLinker<'_, H> {
                 )
             })
         })
+    }
+
+    fn mode(&self, effect: Effect) -> Mode {
+        Mode { effect, within_tree: self.within_tree, self_timed: self.self_timed }
     }
 
     fn define(

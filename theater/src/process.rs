@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use theater_chain::data::{ActorTerminated, EventData, KillCause, ReasonRecord};
-use theater_chain::{ActorEntry, ChainStore, StoreError, TheaterId, codec};
+use theater_chain::data::{ActorErrorData, ActorStarted, ActorTerminated, EventData, KillCause, ReasonRecord};
+use theater_chain::{ActorEntry, ChainStore, Payload, StoreError, TheaterId, codec};
 
 use crate::actor::{Actor, lock};
 use crate::error::ActorError;
@@ -43,7 +43,7 @@ pub struct ActorProcess {
     pub manifest_path: String,
     /// Which of its lives this is, from 1.
     pub incarnation: u32,
-    /// The handlers that it may use, in manifest order; empty for one that has ended.
+    /// The handlers that it lists, in manifest order.
     pub handlers: Vec<String>,
     /// The error that ended it, if one did.
     pub last_error: Option<ActorError>,
@@ -70,16 +70,18 @@ impl ActorProcess {
 
     /// Of an actor that is not alive, from the record.
     pub(crate) async fn of_ended(store: &dyn ChainStore, entry: &ActorEntry) -> Result<Self, StoreError> {
-        let status = match entry.index.ended {
-            // Without an end in the record the process went down while it ran.
-            None => ActorStatus::Stopped,
-            Some(seq) => {
-                let event = store.events(entry.id, seq, 1).await?.pop();
-                let ended = event.filter(|event| event.event_type == ActorTerminated::TYPE);
-                let ended = ended.and_then(|event| codec::decode::<ActorTerminated>(&event.data).ok());
-                ended.map_or(ActorStatus::Stopped, |ended| status_of(&ended.reason))
-            }
-        };
+        // Without an end in the record the process went down while it ran.
+        let mut status = ActorStatus::Stopped;
+        let mut last_error = None;
+        if let Some(ended) = entry.index.ended {
+            let ended = read::<ActorTerminated>(store, entry.id, ended).await?;
+            status = ended.map_or(ActorStatus::Stopped, |(ended, _)| status_of(&ended.reason));
+        }
+        if status == ActorStatus::Failed {
+            last_error = error_of(store, entry).await?;
+        }
+        let started = read::<ActorStarted>(store, entry.id, entry.index.started).await?;
+        let handlers = started.map(|(started, _)| started.handlers).unwrap_or_default();
         Ok(Self {
             actor_id: entry.id,
             name: entry.index.name.clone(),
@@ -88,10 +90,35 @@ impl ActorProcess {
             status,
             manifest_path: entry.index.manifest_path.clone(),
             incarnation: entry.index.incarnation,
-            handlers: Vec::new(),
-            last_error: None,
+            handlers: handlers.into_iter().map(|handler| handler.name).collect(),
+            last_error,
         })
     }
+}
+
+/// An event of a known type, with its payload.
+async fn read<D: EventData>(
+    store: &dyn ChainStore,
+    actor: TheaterId,
+    seq: u64,
+) -> Result<Option<(D, Option<Payload>)>, StoreError> {
+    let event = store.events(actor, seq, 1).await?.pop().filter(|event| event.event_type == D::TYPE);
+    Ok(event.and_then(|event| Some((codec::decode(&event.data).ok()?, event.payload))))
+}
+
+/// The newest `actor_error` of the last incarnation.
+async fn error_of(store: &dyn ChainStore, entry: &ActorEntry) -> Result<Option<ActorError>, StoreError> {
+    const PAGE: u64 = 64;
+    let mut end = entry.index.ended.unwrap_or(entry.head.seq) + 1;
+    while end > entry.index.started {
+        let from = end.saturating_sub(PAGE).max(entry.index.started);
+        let page = store.events(entry.id, from, usize::try_from(end - from).unwrap_or(usize::MAX)).await?;
+        if let Some(event) = page.into_iter().rev().find(|event| event.event_type == ActorErrorData::TYPE) {
+            return Ok(ActorError::recorded(&event.data, event.payload.as_ref()));
+        }
+        end = from;
+    }
+    Ok(None)
 }
 
 /// How an ended actor stands.

@@ -1,0 +1,85 @@
+//! What a manifest may say of the handler, and who may ask for how much.
+
+use globset::{Glob, GlobSet, GlobSetBuilder};
+use serde::{Deserialize, Serialize};
+use theater::Denied;
+
+/// The composer's configuration of the handler. It has no fields yet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SupervisorHostConfig {}
+
+/// What a `[[handlers]]` entry may configure.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct SupervisorConfig {}
+
+/// What a supervising actor may do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SupervisorPermissions {
+    /// Children that may be alive at once (100).
+    pub max_children: u32,
+    /// How deep children may stand in the tree, a root's being 1 (128).
+    pub max_depth: u32,
+    /// Which manifests may be started: patterns of paths relative to the folder of the actor's own
+    /// manifest and below it (`["**/*.toml"]`). `*` stays within a folder, `**` does not.
+    pub manifests: Vec<String>,
+}
+
+/// Every manifest below the folder.
+const ANY: &str = "**/*.toml";
+
+impl Default for SupervisorPermissions {
+    fn default() -> Self {
+        Self { max_children: 100, max_depth: 128, manifests: vec![ANY.to_owned()] }
+    }
+}
+
+impl SupervisorPermissions {
+    /// What an actor gets that asks for `asked` below one that holds `self`.
+    pub(crate) fn narrow(&self, asked: Self) -> Result<Self, Denied> {
+        for (key, held, asked) in
+            [("max_children", self.max_children, asked.max_children), ("max_depth", self.max_depth, asked.max_depth)]
+        {
+            if asked > held {
+                return Err(Denied::new(format!(
+                    "{key} = {asked} is asked for and {held} is held; write `permissions = {{ {key} = {held} }}`"
+                )));
+            }
+        }
+        for pattern in &asked.manifests {
+            compile(std::slice::from_ref(pattern)).map_err(|error| Denied::new(error.to_string()))?;
+            if !self.manifests.iter().any(|held| covers(held, pattern)) {
+                let held: Vec<String> = self.manifests.iter().map(|held| format!("\"{held}\"")).collect();
+                return Err(Denied::new(format!(
+                    "manifests = [\"{pattern}\"] is asked for and [{held}] is held; write `permissions = {{ manifests = [{held}] }}`",
+                    held = held.join(", ")
+                )));
+            }
+        }
+        Ok(asked)
+    }
+
+    pub(crate) fn patterns(&self) -> Result<GlobSet, globset::Error> {
+        compile(&self.manifests)
+    }
+}
+
+fn compile(patterns: &[String]) -> Result<GlobSet, globset::Error> {
+    let mut set = GlobSetBuilder::new();
+    for pattern in patterns {
+        set.add(globset::GlobBuilder::new(pattern).literal_separator(true).build()?);
+    }
+    set.build()
+}
+
+/// Whether everything that `asked` matches is matched by `held`. Said of patterns in general this
+/// is hard; what is not the same pattern, a plain path or a manifest of any folder is refused.
+fn covers(held: &str, asked: &str) -> bool {
+    let plain = !asked.contains(['*', '?', '[', '{', '\\']);
+    held == asked
+        || (held == ANY && asked.ends_with(".toml"))
+        || (plain && Glob::new(held).is_ok_and(|_| compile(&[held.to_owned()]).is_ok_and(|set| set.is_match(asked))))
+}

@@ -1,0 +1,155 @@
+//! `theater:simple/supervisor`: children by their id.
+
+use theater::wit::WitChainEvent;
+use theater::{Call, ManifestConfig, RestartFrom, Result, StoppedBy, TheaterId};
+
+use crate::SupervisorHandler;
+use crate::error::SupervisorError;
+use crate::manifests;
+
+type Answer<T> = std::result::Result<T, String>;
+
+pub(crate) async fn spawn(
+    mut call: Call<'_, SupervisorHandler>,
+    (manifest, init): (String, Option<Vec<u8>>),
+) -> Result<(Answer<String>,)> {
+    let answer = match admit(&mut call, &manifest) {
+        Ok(manifest) => {
+            let name = manifest.name.clone();
+            call.tree()
+                .spawn(manifest, init, begun(&call))
+                .await
+                .map_err(SupervisorError::from)
+                .and_then(|started| id_of(started, &name))
+        }
+        Err(error) => Err(error),
+    };
+    Ok((answer.map_err(|error| error.to_string()),))
+}
+
+pub(crate) async fn resume(
+    mut call: Call<'_, SupervisorHandler>,
+    (manifest, state): (String, Option<Vec<u8>>),
+) -> Result<(Answer<String>,)> {
+    let answer = match admit(&mut call, &manifest) {
+        Ok(manifest) => {
+            let name = manifest.name.clone();
+            call.tree()
+                .resume(manifest, state, begun(&call))
+                .await
+                .map_err(SupervisorError::from)
+                .and_then(|started| id_of(started, &name))
+        }
+        Err(error) => Err(error),
+    };
+    Ok((answer.map_err(|error| error.to_string()),))
+}
+
+/// Checks every permission of a start; what forbids it is recorded as the denial.
+fn admit(
+    call: &mut Call<'_, SupervisorHandler>,
+    manifest: &str,
+) -> std::result::Result<ManifestConfig, SupervisorError> {
+    let tree = call.tree();
+    let permissions = call.state().permissions.clone();
+    let alive = tree.children().len();
+    if alive >= permissions.max_children as usize {
+        call.deny("max_children");
+        return Err(SupervisorError::HandlerError(format!(
+            "this actor has {alive} children and may have {max}; write `permissions = {{ max_children = .. }}` in the supervisor entry of its manifest",
+            max = permissions.max_children
+        )));
+    }
+    if tree.depth() + 1 > permissions.max_depth {
+        call.deny("max_depth");
+        return Err(SupervisorError::HandlerError(format!(
+            "a child would stand {} deep in the tree, and {} is permitted; write `permissions = {{ max_depth = .. }}` in the supervisor entry of its manifest",
+            tree.depth() + 1,
+            permissions.max_depth
+        )));
+    }
+    manifests::open(tree.folder(), manifest, &permissions).map_err(|refused| {
+        if let Some(rule) = refused.rule {
+            call.deny(rule);
+        }
+        refused.error
+    })
+}
+
+pub(crate) fn list_children(call: Call<'_, SupervisorHandler>, (): ()) -> Result<(Vec<String>,)> {
+    Ok((call.tree().children().iter().map(|child| child.actor_id.to_string()).collect(),))
+}
+
+pub(crate) async fn stop_child(call: Call<'_, SupervisorHandler>, (child,): (String,)) -> Result<(Answer<()>,)> {
+    let answer = match child_id(&child) {
+        Ok(id) => call.tree().stop(id, None, StoppedBy::Parent).await.map_err(SupervisorError::from),
+        Err(error) => Err(error),
+    };
+    Ok((answer.map_err(|error| error.to_string()),))
+}
+
+pub(crate) async fn restart_child(call: Call<'_, SupervisorHandler>, (child,): (String,)) -> Result<(Answer<()>,)> {
+    let answer = match child_id(&child) {
+        Ok(id) => call
+            .tree()
+            .restart(id, RestartFrom::Reset, call.idempotency_key())
+            .await
+            .map_err(SupervisorError::from)
+            .and_then(|started| id_of(started, &child).map(drop)),
+        Err(error) => Err(error),
+    };
+    Ok((answer.map_err(|error| error.to_string()),))
+}
+
+pub(crate) async fn get_child_state(
+    call: Call<'_, SupervisorHandler>,
+    (child,): (String,),
+) -> Result<(Answer<Option<Vec<u8>>>,)> {
+    let state = match child_id(&child) {
+        Ok(id) => call.tree().state(id).await.map_err(SupervisorError::from),
+        Err(error) => Err(error),
+    };
+    Ok((state.map(|state| state.map(|bytes| bytes.to_vec())).map_err(|error| error.to_string()),))
+}
+
+pub(crate) async fn get_child_events(
+    mut call: Call<'_, SupervisorHandler>,
+    (child,): (String,),
+) -> Result<(Answer<Vec<WitChainEvent>>,)> {
+    let events = match child_id(&child) {
+        Ok(id) => read_events(&mut call, id).await,
+        Err(error) => Err(error),
+    };
+    Ok((events.map_err(|error| error.to_string()),))
+}
+
+async fn read_events(
+    call: &mut Call<'_, SupervisorHandler>,
+    child: TheaterId,
+) -> std::result::Result<Vec<WitChainEvent>, SupervisorError> {
+    let limit = call.limits().result;
+    let chain = call.tree().chain(child).await?;
+    let (events, range) = chain.events(0, usize::MAX, limit).await?;
+    let events = events
+        .iter()
+        .map(|event| WitChainEvent::of(event).map_err(|error| SupervisorError::SerializationError(error.to_string())))
+        .collect::<std::result::Result<_, _>>()?;
+    call.record_chain_range(&range);
+    Ok(events)
+}
+
+/// The event with which the call began. Each of the functions that ask has one: none is a `Read`.
+fn begun(call: &Call<'_, SupervisorHandler>) -> theater::Digest {
+    call.idempotency_key().unwrap_or_default()
+}
+
+/// A text that is no id is the id of no child.
+pub(crate) fn child_id(text: &str) -> std::result::Result<TheaterId, SupervisorError> {
+    text.parse().map_err(|_| SupervisorError::NotFound(text.to_owned()))
+}
+
+fn id_of(started: Option<TheaterId>, name: &str) -> std::result::Result<String, SupervisorError> {
+    started
+        .map(|id| id.to_string())
+        .ok_or_else(|| SupervisorError::ActorError(format!("child {name} declined to start")))
+}

@@ -1,0 +1,164 @@
+//! `theater:simple/supervision`: restarts that choose their state, and the view of all children.
+
+use serde::{Deserialize, Serialize};
+use theater::wasmtime;
+use theater::wasmtime::component::{ComponentType, Lift, Lower};
+use theater::wit::WitActorError;
+use theater::{ActorProcess, ActorStatus, Call, Digest, ErrorType, RestartFrom, Result, SpawnError};
+
+use crate::SupervisorHandler;
+use crate::host::child_id;
+
+/// Ended children that `which-children` lists at most.
+const ENDED: usize = 1_000;
+
+/// WIT `restart-state`.
+#[derive(Debug, Clone, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
+#[component(variant)]
+pub(crate) enum RestartState {
+    #[component(name = "reset")]
+    Reset,
+    #[component(name = "resume")]
+    Resume,
+    #[component(name = "resume-from")]
+    ResumeFrom(Vec<u8>),
+    #[component(name = "custom")]
+    Custom(Vec<u8>),
+}
+
+/// WIT `child-status`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
+#[component(enum)]
+#[repr(u8)]
+pub(crate) enum ChildStatus {
+    #[component(name = "running")]
+    Running,
+    #[component(name = "restarting")]
+    Restarting,
+    #[component(name = "stopped")]
+    Stopped,
+    #[component(name = "failed")]
+    Failed,
+}
+
+/// WIT `child-kind`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
+#[component(enum)]
+#[repr(u8)]
+pub(crate) enum ChildKind {
+    #[component(name = "worker")]
+    Worker,
+    #[component(name = "supervisor")]
+    Supervisor,
+}
+
+/// WIT `child-info`.
+#[derive(Debug, Clone, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
+#[component(record)]
+pub(crate) struct ChildInfo {
+    id: String,
+    #[component(name = "actor-id")]
+    actor_id: Option<String>,
+    status: ChildStatus,
+    kind: ChildKind,
+    incarnation: u32,
+    restarts: u32,
+    #[component(name = "last-error")]
+    last_error: Option<WitActorError>,
+}
+
+/// WIT `supervision-error`.
+#[derive(Debug, Clone, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
+#[component(variant)]
+pub(crate) enum SupervisionError {
+    #[component(name = "not-found")]
+    NotFound,
+    #[component(name = "already-started")]
+    AlreadyStarted(String),
+    #[component(name = "already-present")]
+    AlreadyPresent,
+    #[component(name = "running")]
+    Running,
+    #[component(name = "restarting")]
+    Restarting,
+    #[component(name = "invalid-spec")]
+    InvalidSpec(String),
+    #[component(name = "max-children")]
+    MaxChildren,
+    #[component(name = "failed-to-start")]
+    FailedToStart(WitActorError),
+    #[component(name = "denied")]
+    Denied(String),
+}
+
+impl From<SpawnError> for SupervisionError {
+    fn from(error: SpawnError) -> Self {
+        match error {
+            SpawnError::NotFound(_) => Self::NotFound,
+            SpawnError::Running(_) => Self::Running,
+            SpawnError::Permission { .. } | SpawnError::Cycle(_) => Self::Denied(error.to_string()),
+            SpawnError::Failed { error, .. } => Self::FailedToStart((&error).into()),
+            error => failed(error.kind(), error.to_string()),
+        }
+    }
+}
+
+fn failed(kind: ErrorType, message: String) -> SupervisionError {
+    SupervisionError::FailedToStart(WitActorError { error_type: kind.into(), message, data: None })
+}
+
+type Restarted = std::result::Result<Option<String>, SupervisionError>;
+
+/// Starts the next incarnation of a child that has ended, with the state that the guest chooses.
+pub(crate) async fn restart_child_with(
+    call: Call<'_, SupervisorHandler>,
+    (child, state): (String, RestartState),
+) -> Result<(Restarted,)> {
+    let Ok(id) = child_id(&child) else {
+        return Ok((Err(SupervisionError::NotFound),));
+    };
+    let from = match state {
+        RestartState::Reset => RestartFrom::Reset,
+        RestartState::Resume => RestartFrom::Resume,
+        RestartState::Custom(bytes) => RestartFrom::Custom(Some(bytes)),
+        RestartState::ResumeFrom(hash) => match Digest::try_from(&hash[..]) {
+            Ok(hash) => RestartFrom::ResumeFrom(hash),
+            Err(error) => return Ok((Err(SupervisionError::InvalidSpec(format!("resume-from: {error}"))),)),
+        },
+    };
+    let tree = call.tree();
+    if tree.children().iter().any(|alive| alive.actor_id == id) {
+        return Ok((Err(SupervisionError::Running),));
+    }
+    let restarted = tree.restart(id, from, call.idempotency_key()).await;
+    Ok((restarted.map(|started| started.map(|id| id.to_string())).map_err(SupervisionError::from),))
+}
+
+/// All children, those started last first: the ones alive, then up to 1,000 that have ended.
+pub(crate) async fn which_children(call: Call<'_, SupervisorHandler>, (): ()) -> Result<(Vec<ChildInfo>,)> {
+    let tree = call.tree();
+    let alive = tree.children();
+    let ended = tree.ended(ENDED).await?;
+    Ok((alive.iter().rev().chain(&ended).map(info).collect(),))
+}
+
+fn info(child: &ActorProcess) -> ChildInfo {
+    let id = child.actor_id.to_string();
+    let supervises = child.handlers.iter().any(|handler| handler == "supervisor");
+    let status = match child.status {
+        ActorStatus::Running => ChildStatus::Running,
+        ActorStatus::Restarting => ChildStatus::Restarting,
+        ActorStatus::Stopped => ChildStatus::Stopped,
+        ActorStatus::Failed => ChildStatus::Failed,
+    };
+    let alive = matches!(status, ChildStatus::Running | ChildStatus::Restarting);
+    ChildInfo {
+        actor_id: alive.then(|| id.clone()),
+        id,
+        status,
+        kind: if supervises { ChildKind::Supervisor } else { ChildKind::Worker },
+        incarnation: child.incarnation,
+        restarts: child.incarnation.saturating_sub(1),
+        last_error: child.last_error.as_ref().map(WitActorError::from),
+    }
+}
