@@ -53,6 +53,18 @@ pub enum BuildError {
     Engine(String),
 }
 
+/// What a handler offers to actors, and what it calls on them: interfaces without their versions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HandlerInterfaces {
+    /// The handler's name, the `type` of its `[[handlers]]` entries.
+    pub handler: &'static str,
+    /// What an actor that lists it may import.
+    pub imports: Vec<String>,
+    /// What an actor that lists it may export.
+    pub exports: Vec<String>,
+}
+
 /// Composes a [`TheaterRuntime`].
 pub struct TheaterRuntimeBuilder {
     handlers: Vec<Result<Arc<dyn ErasedHandler>, BuildError>>,
@@ -103,6 +115,13 @@ impl TheaterRuntimeBuilder {
         self
     }
 
+    /// The interfaces of the handlers that were added so far, in their order; nothing is built. A
+    /// handler that cannot be set up is left out: [`TheaterRuntimeBuilder::build`] says why.
+    pub fn interfaces(&self) -> Vec<HandlerInterfaces> {
+        let handlers = self.handlers.iter().flatten();
+        handlers.map(|handler| interfaces_of(&**handler)).collect()
+    }
+
     /// Builds the runtime; actors run on the current tokio runtime.
     ///
     /// # Errors
@@ -131,6 +150,23 @@ impl TheaterRuntimeBuilder {
         };
         shared.spawn(journal.write());
         Ok(TheaterRuntime { shared: Arc::new(shared) })
+    }
+}
+
+fn interfaces_of(handler: &dyn ErasedHandler) -> HandlerInterfaces {
+    let distinct = |names: &mut dyn Iterator<Item = &str>| {
+        let mut distinct: Vec<String> = Vec::new();
+        for name in names {
+            if !distinct.iter().any(|known| known == name) {
+                distinct.push(name.to_owned());
+            }
+        }
+        distinct
+    };
+    HandlerInterfaces {
+        handler: handler.name(),
+        imports: distinct(&mut handler.imports().iter().map(|def| def.interface.name.as_str())),
+        exports: distinct(&mut handler.exports().iter().map(|def| def.interface())),
     }
 }
 

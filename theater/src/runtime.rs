@@ -19,7 +19,7 @@ use crate::shared::Shared;
 use crate::spawn::{self, Origin, RestartFrom, find_store};
 use crate::stop::{self, Shutdown};
 
-pub use crate::builder::{BuildError, TheaterRuntimeBuilder};
+pub use crate::builder::{BuildError, HandlerInterfaces, TheaterRuntimeBuilder};
 
 /// A runtime: handlers, a store, and trees of actors. Runtimes in one process share nothing.
 ///

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use theater_chain::data::{ActorStarted, EventData, RestartStateKind, StateUpdated};
 use theater_chain::{ActorEntry, ChainStore, Digest, StoreError, TheaterId, codec, payload};
 
@@ -29,7 +30,8 @@ pub(crate) enum Origin {
 }
 
 /// Which state the next incarnation of an actor begins with.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum RestartFrom {
     /// `init` runs on what it ran on at the actor's first start.
     Reset,
@@ -38,7 +40,7 @@ pub enum RestartFrom {
     /// An earlier committed state, by its hash.
     ResumeFrom(Digest),
     /// These bytes.
-    Custom(Option<Vec<u8>>),
+    Custom(#[serde(with = "crate::base64_bytes")] Option<Vec<u8>>),
 }
 
 impl RestartFrom {
@@ -102,13 +104,13 @@ pub(crate) async fn restart(
     let next = next_incarnation(&shared, id, known.as_ref(), &from).await?;
     let actor = Arc::new(Actor::new(next));
     shared.tree.register(&actor, known.as_ref())?;
-    let adopted = known.map(take_over).unwrap_or_default();
+    let adopted = known.as_deref().map(take_over).unwrap_or_default();
     drop(kept);
     bring_up::start(actor, Plan { restart_state: from.kind(), parent_event, adopted }).await
 }
 
 /// The messages that the incarnation before had not begun.
-fn take_over(actor: Arc<Actor>) -> VecDeque<Message> {
+fn take_over(actor: &Actor) -> VecDeque<Message> {
     let mut inbox = lock(&actor.inbox);
     if let Phase::Held(reason) = &inbox.phase {
         inbox.phase = Phase::Ended(reason.clone());
