@@ -76,6 +76,7 @@ fn admit(
     })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the signature of a host function")]
 pub(crate) fn list_children(call: Call<'_, SupervisorHandler>, (): ()) -> Result<(Vec<String>,)> {
     Ok((call.tree().children().iter().map(|child| child.actor_id.to_string()).collect(),))
 }

@@ -85,4 +85,6 @@ pub(crate) struct CallNotes {
     pub(crate) denied: Option<String>,
     /// Recorded instead of the result.
     pub(crate) recorded: Option<Vec<u8>>,
+    /// Recorded instead of the params, together with the digest of these.
+    pub(crate) params: Option<Vec<u8>>,
 }

@@ -149,7 +149,7 @@ impl TheaterRuntimeBuilder {
             tasks,
         };
         shared.spawn(journal.write());
-        Ok(TheaterRuntime { shared: Arc::new(shared) })
+        Ok(TheaterRuntime::new(shared))
     }
 }
 

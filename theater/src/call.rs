@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use serde::Serialize;
 use theater_chain::data::ErrorType;
 use theater_chain::{Digest, TheaterId};
 
@@ -118,6 +119,20 @@ impl<'a, H: Handler> Call<'a, H> {
     /// Records a range of a chain in place of the result: replay reads it from there.
     pub fn record_chain_range(&mut self, range: &ChainRange) {
         self.notes.recorded = Some(theater_chain::codec::encode(range));
+    }
+
+    /// Records these params in place of those that the guest passed, and beside them the SHA-256 of
+    /// the guest's (`params_digest`), by which replay compares: for a function that keeps floods of
+    /// text out of the chain.
+    ///
+    /// Only for [`Effect::Read`](theater_chain::data::Effect::Read): the params of other effects are
+    /// recorded before the function runs, and stay.
+    ///
+    /// # Errors
+    /// The params cannot be encoded.
+    pub fn record_params_as<P: Serialize>(&mut self, params: &P) -> wasmtime::Result<()> {
+        self.notes.params = Some(theater_chain::codec::try_encode(params)?);
+        Ok(())
     }
 
     /// Ends the actor as `normal` when the running guest call has committed.

@@ -275,7 +275,9 @@ mod tests {
 
     #[test]
     fn the_wire_is_as_documented() {
-        let command = |text| serde_json::from_str::<TheaterCommand>(text);
+        fn command(text: &str) -> serde_json::Result<TheaterCommand> {
+            serde_json::from_str(text)
+        }
         let id = "07".repeat(16);
         let events = command(&format!(r#"{{"get-actor-events": {{"actor": "{id}"}}}}"#)).unwrap();
         let actor = TheaterId::from_bytes([7; 16]);

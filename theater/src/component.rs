@@ -109,8 +109,8 @@ impl Components {
                 "its imports have other types than the handlers provide: {error:#}; build it from the handler's own WIT"
             )
         })?;
-        let defs = core.iter().chain(listed.iter().flat_map(|handler| handler.exports()));
-        let exports = find_exports(&self.engine, component, &pre, defs)?;
+        let defs: Vec<_> = core.iter().chain(listed.iter().flat_map(|handler| handler.exports())).collect();
+        let exports = find_exports(&self.engine, component, &pre, &defs)?;
         let linked = Arc::new(ActorComponent { pre, exports });
         lock(&self.linked).insert(key, linked.clone());
         Ok(linked)
@@ -205,11 +205,11 @@ fn not_listed(interface: &InterfaceName, all: &[Arc<dyn ErasedHandler>], manifes
     }
 }
 
-fn find_exports<'a>(
+fn find_exports(
     engine: &Engine,
     component: &Component,
     pre: &InstancePre<ActorStore>,
-    defs: impl Iterator<Item = &'a Arc<dyn ExportDef>> + Clone,
+    defs: &[&Arc<dyn ExportDef>],
 ) -> Result<Vec<FoundExport>, String> {
     let mut found = Vec::new();
     for (exported, item) in component.component_type().exports(engine) {
@@ -219,7 +219,7 @@ fn find_exports<'a>(
         let Some(instance) = component.get_export_index(None, exported) else {
             continue;
         };
-        for def in defs.clone().filter(|def| def.interface() == name.name) {
+        for def in defs.iter().filter(|def| def.interface() == name.name) {
             let function = def.function();
             let Some((ComponentItem::ComponentFunc(func), index)) = component.get_export(Some(&instance), function)
             else {
@@ -227,7 +227,7 @@ fn find_exports<'a>(
             };
             def.typecheck(&func, pre)
                 .map_err(|error| format!("its export {exported}#{function} has another type: {error:#}"))?;
-            found.push(FoundExport { interface: exported.to_owned(), def: def.clone(), index });
+            found.push(FoundExport { interface: exported.to_owned(), def: Arc::clone(def), index });
         }
     }
     Ok(found)

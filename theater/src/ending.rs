@@ -150,7 +150,7 @@ fn conclude(actor: &Arc<Actor>, reason: &ExitReason, fact: Option<ChildExit>, fa
         actor.shared.tree.remove(actor);
     }
     if let (Some(hook), Some(mut exit)) = (hook, fact) {
-        exit.mailbox = hold.then(|| HeldMailbox::new(actor.clone()));
+        exit.mailbox = hold.then(|| HeldMailbox::for_supervisor(actor.clone()));
         (lock(&hook))(exit);
     }
     for message in left {

@@ -59,9 +59,15 @@ pub struct HeldMailbox {
 }
 
 impl HeldMailbox {
-    pub(crate) fn new(actor: Arc<Actor>) -> Self {
+    /// While its supervisor decides, the actor counts as waiting for it.
+    pub(crate) fn for_supervisor(actor: Arc<Actor>) -> Self {
         let edge = actor.parent_id.map(|parent| actor.shared.tree.waits.note(actor.id, parent));
         Self { actor, _edge: edge }
+    }
+
+    /// While a restart is under way.
+    pub(crate) fn for_restart(actor: Arc<Actor>) -> Self {
+        Self { actor, _edge: None }
     }
 }
 

@@ -5,8 +5,8 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use futures_util::FutureExt as _;
-use theater_chain::codec;
 use theater_chain::data::{Effect, ErrorType, HostCall, HostCallBegun, Outcome};
+use theater_chain::{Digest, codec, payload};
 use wasmtime::{Result, StoreContextMut};
 
 use crate::actor_store::{ActorStore, CallNotes};
@@ -191,7 +191,15 @@ impl<'a> Record<'a> {
             outcome,
         };
         let recorder = &self.store.data().actor.recorder;
-        let payload = recorder.payload(&[("params", self.params.as_deref()), ("result", result)]);
+        let (params, digest) = match (&self.params, &self.notes.params) {
+            (Some(passed), Some(shown)) => (Some(shown), Some(payload::bin(Digest::of(passed).as_bytes()))),
+            (params, _) => (params.as_ref(), None),
+        };
+        let payload = recorder.payload(&[
+            ("params", params.map(Vec::as_slice)),
+            ("params_digest", digest.as_deref()),
+            ("result", result),
+        ]);
         recorder.append(&event, payload);
     }
 }

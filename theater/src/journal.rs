@@ -2,7 +2,7 @@
 //! what is committed is always a prefix of what happened.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -90,6 +90,7 @@ pub(crate) struct Journal {
     queue: Mutex<Queue>,
     queued: AtomicUsize,
     wake: Notify,
+    closed: AtomicBool,
     progress: watch::Sender<Progress>,
 }
 
@@ -101,6 +102,7 @@ impl Journal {
             queue: Mutex::default(),
             queued: AtomicUsize::new(0),
             wake: Notify::new(),
+            closed: AtomicBool::new(false),
             progress: watch::Sender::default(),
         }
     }
@@ -151,6 +153,12 @@ impl Journal {
         Commits(self.progress.subscribe())
     }
 
+    /// Nothing more will be appended: the writer ends when the queue is empty.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        self.wake.notify_one();
+    }
+
     async fn wait(&self, ready: impl Fn(&Progress, usize) -> bool) -> Result<(), StoreError> {
         let mut progress = self.progress.subscribe();
         loop {
@@ -177,6 +185,9 @@ impl Journal {
                 (std::mem::take(&mut queue.entries), queue.position)
             };
             if entries.is_empty() {
+                if self.closed.load(Ordering::SeqCst) {
+                    return;
+                }
                 self.wake.notified().await;
                 continue;
             }

@@ -23,13 +23,32 @@ pub use crate::builder::{BuildError, HandlerInterfaces, TheaterRuntimeBuilder};
 
 /// A runtime: handlers, a store, and trees of actors. Runtimes in one process share nothing.
 ///
-/// Dropping it does not stop the actors in order: call [`TheaterRuntime::shutdown`] for that.
+/// [`TheaterRuntime::shutdown`] stops the actors in order; when the last clone is dropped without
+/// it, they are killed.
 #[derive(Clone)]
 pub struct TheaterRuntime {
     pub(crate) shared: Arc<Shared>,
+    _owner: Arc<Owner>,
+}
+
+/// Kills what is left when the last handle to the runtime goes: actors that nobody can reach.
+struct Owner(Arc<Shared>);
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.0.tree.close();
+        for root in self.0.tree.roots() {
+            stop::kill(&root, KillCause::Host, StoppedBy::Operator);
+        }
+    }
 }
 
 impl TheaterRuntime {
+    pub(crate) fn new(shared: Shared) -> Self {
+        let shared = Arc::new(shared);
+        Self { _owner: Arc::new(Owner(shared.clone())), shared }
+    }
+
     /// Begins to compose a runtime.
     pub fn builder() -> TheaterRuntimeBuilder {
         TheaterRuntimeBuilder::new()

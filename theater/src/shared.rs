@@ -31,6 +31,12 @@ pub(crate) struct Shared {
     pub(crate) tasks: tokio::runtime::Handle,
 }
 
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.journal.close();
+    }
+}
+
 impl Shared {
     /// Spawns a task of the runtime.
     #[expect(clippy::disallowed_methods, reason = "the one place that spawns")]

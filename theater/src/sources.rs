@@ -1,8 +1,9 @@
 //! The only module that reads a clock or draws randomness. A runtime gets its [`Sources`] from its
 //! builder, so that a test can inject its own.
 
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rand::RngCore as _;
@@ -64,6 +65,11 @@ impl Sources for SystemSources {
 
 /// The output of `future`, or `None` when `limit` has passed before it was ready.
 pub(crate) async fn within<F: Future>(sources: &dyn Sources, limit: Duration, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    // Most are ready at once: then no timer is made.
+    if let Poll::Ready(output) = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
+        return Some(output);
+    }
     tokio::select! {
         biased;
         output = future => Some(output),

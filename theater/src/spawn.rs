@@ -100,7 +100,7 @@ pub(crate) async fn restart(
         }
     }
     // Without a next incarnation the messages become dead letters, when this is dropped.
-    let kept = known.clone().map(HeldMailbox::new);
+    let kept = known.clone().map(HeldMailbox::for_restart);
     let next = next_incarnation(&shared, id, known.as_ref(), &from).await?;
     let actor = Arc::new(Actor::new(next));
     shared.tree.register(&actor, known.as_ref())?;

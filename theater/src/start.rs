@@ -85,6 +85,9 @@ impl<'a> Start<'a> {
     }
 }
 
+/// A call that is in the mailbox.
+type Begun = (Arc<Actor>, oneshot::Receiver<Result<message::Answer, CallError>>);
+
 /// A weak handle to one incarnation of an actor, for its handlers.
 #[derive(Clone)]
 pub struct ActorRef {
@@ -127,7 +130,7 @@ impl ActorRef {
         export: &Export<P, R>,
         params: &P,
         cause: Option<Digest>,
-    ) -> Result<(Arc<Actor>, oneshot::Receiver<Result<message::Answer, CallError>>), CallError> {
+    ) -> Result<Begun, CallError> {
         let actor = self.actor.upgrade().ok_or(CallError::NotFound(self.id))?;
         if !self.exports(export) {
             return Err(message::not_exported(&actor, export));

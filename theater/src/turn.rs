@@ -9,7 +9,7 @@ use theater_chain::data::{ActorErrorData, Call, CallReturned, ErrorType, KillCau
 use theater_chain::{Answered, Digest, payload};
 
 use crate::actor::{Actor, Committed};
-use crate::actor_store::Turn;
+use crate::actor_store::{Slots, Turn};
 use crate::drive::{Drive, drive};
 use crate::error::{ActorError, CallError};
 use crate::exit::ExitReason;
@@ -91,19 +91,19 @@ pub(crate) async fn turn(
     match outcome {
         Drive::Done(Ok(CallReturn::Ok { state, result })) => match open.check_limits(state.as_deref(), &result) {
             Ok(()) => open.commit(live, turn, state, result).await,
-            Err(error) => open.fail(live, error),
+            Err(error) => open.fail(live.into_slots(), error),
         },
         Drive::Done(Ok(CallReturn::Err(reason))) if mode.init => {
-            open.fail(live, ActorError::new(ErrorType::InitFailed, format!("init answered err: {reason}")))
+            open.fail(live.into_slots(), ActorError::new(ErrorType::InitFailed, format!("init answered err: {reason}")))
         }
         Drive::Done(Ok(CallReturn::Err(reason))) => open.refuse(live, &reason).await,
-        Drive::Done(Err(error)) => open.fail(live, failure::classify(&error, turn, refused)),
+        Drive::Done(Err(error)) => open.fail(live.into_slots(), failure::classify(&error, turn, refused)),
         Drive::TimedOut => {
             let what = format!("{}#{}", open.message.interface, open.message.function);
             let reason = format!("{what} ran for more than {:?}", mode.budget);
-            open.fail(live, ActorError::new(ErrorType::CallTimeout, reason))
+            open.fail(live.into_slots(), ActorError::new(ErrorType::CallTimeout, reason))
         }
-        Drive::Killed(cause) => open.kill(live, cause),
+        Drive::Killed(cause) => open.kill(live.into_slots(), cause),
     }
 }
 
@@ -219,21 +219,21 @@ impl Open<'_> {
     }
 
     /// The call ended the actor: it changed no state and sends nothing.
-    fn fail(self, live: Box<Live>, error: ActorError) -> Finished {
-        self.ended(live, ExitReason::Abnormal(error.clone()), error)
+    fn fail(self, slots: Slots, error: ActorError) -> Finished {
+        self.ended(slots, ExitReason::Abnormal(error.clone()), error)
     }
 
-    fn kill(self, live: Box<Live>, cause: KillCause) -> Finished {
+    fn kill(self, slots: Slots, cause: KillCause) -> Finished {
         let reason = ExitReason::Killed(cause);
         let error = reason.error().unwrap_or_else(|| ActorError::new(ErrorType::Killed, reason.to_string()));
-        self.ended(live, reason, error)
+        self.ended(slots, reason, error)
     }
 
-    fn ended(self, live: Box<Live>, reason: ExitReason, error: ActorError) -> Finished {
+    fn ended(self, slots: Slots, reason: ExitReason, error: ActorError) -> Finished {
         record_error(self.actor, &error, self.before.hash, self.message.id.as_deref(), |seq| self.answered(seq));
         let call_error = CallError::Failed { actor: self.actor.id, error };
         let failed = FailedCall { message: self.message, error: call_error };
-        Finished { life: Life::Parked(live.into_slots()), end: Some(reason), failed: Some(failed) }
+        Finished { life: Life::Parked(slots), end: Some(reason), failed: Some(failed) }
     }
 }
 

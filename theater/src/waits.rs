@@ -45,7 +45,8 @@ impl Waits {
                 let names: Vec<String> = path.into_iter().map(label).collect();
                 return Err(CycleError { path: names.join(" -> ") });
             }
-            next = edges.to.get(&actor).map(|(to, _)| *to);
+            // A cycle that does not go through `from` was noted, not entered; it ends the search.
+            next = edges.to.get(&actor).map(|(to, _)| *to).filter(|to| *to == from || !path.contains(to));
         }
         Ok(self.insert(&mut edges, from, to))
     }

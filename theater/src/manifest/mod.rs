@@ -65,7 +65,7 @@ impl ManifestConfig {
     /// # Errors
     /// As [`ManifestConfig::from_file`].
     pub fn from_source(path: impl AsRef<Path>, source: impl Into<Bytes>) -> Result<Self, ManifestError> {
-        parse::parse(path.as_ref(), source.into())
+        parse::parse(path.as_ref(), &source.into())
     }
 
     /// The folder that the manifest's paths are relative to.

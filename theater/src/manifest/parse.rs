@@ -154,14 +154,13 @@ impl LimitTable {
     }
 }
 
-pub(super) fn parse(path: &Path, source: Bytes) -> Result<ManifestConfig, ManifestError> {
-    let text = source.clone();
-    let text = std::str::from_utf8(&text)
+pub(super) fn parse(path: &Path, source: &Bytes) -> Result<ManifestConfig, ManifestError> {
+    let text = std::str::from_utf8(source)
         .map_err(|error| ManifestError::of_file(path, format!("the manifest is not UTF-8 text: {error}")))?;
-    let table = DeTable::parse(text).map_err(|error| located(path, &source, &error, None))?;
+    let table = DeTable::parse(text).map_err(|error| located(path, source, &error, None))?;
     let top =
         Top::deserialize(ValueDeserializer::from(Spanned::new(table.span(), DeValue::Table(table.get_ref().clone()))))
-            .map_err(|error| located(path, &source, &error, None))?;
+            .map_err(|error| located(path, source, &error, None))?;
     let fail = |at: usize, reason: String| ManifestError {
         file: path.display().to_string(),
         line: Some(line_of(text.as_bytes(), at)),
@@ -183,7 +182,7 @@ pub(super) fn parse(path: &Path, source: Bytes) -> Result<ManifestConfig, Manife
         handlers,
         grants,
         path: path.to_owned(),
-        digest: Digest::of(&source),
+        digest: Digest::of(source),
         source: source.clone(),
     })
 }
