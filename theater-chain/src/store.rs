@@ -32,6 +32,15 @@ pub trait ChainStore: Send + Sync + 'static {
     /// State bytes by their hash.
     async fn state(&self, hash: Digest) -> Result<Option<Bytes>, StoreError>;
 
+    /// The first of these states, in their order: at least one, and as many more as the store can
+    /// read at once without holding much in memory. For reading many.
+    async fn states(&self, hashes: &[Digest]) -> Result<Vec<Option<Bytes>>, StoreError> {
+        match hashes.first() {
+            Some(hash) => Ok(vec![self.state(*hash).await?]),
+            None => Ok(Vec::new()),
+        }
+    }
+
     /// Component bytes by digest.
     async fn component(&self, digest: Digest) -> Result<Option<Bytes>, StoreError>;
 

@@ -4,6 +4,7 @@ use rusqlite::{Error, ErrorCode};
 use theater_chain::StoreError;
 
 /// What is stored cannot be read (damage), or the disk or the file system does not play along.
+#[allow(clippy::needless_pass_by_value, reason = "it takes what map_err gives")]
 pub(crate) fn store_error(error: Error) -> StoreError {
     let damaged = match &error {
         Error::SqliteFailure(failure, _) => {

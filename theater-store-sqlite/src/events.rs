@@ -70,8 +70,8 @@ impl Chain<'_> {
         let Some(position) = self.search(from)? else {
             return Ok(Vec::new());
         };
-        match self.place(position)? {
-            Some(place) if self.follows(&place)? => Ok(vec![self.event(position, from)?]),
+        match self.event(position, from)? {
+            Some((place, event)) if self.follows(&place)? => Ok(vec![event]),
             _ => Err(self.damaged(from, "its link to the event before is broken")),
         }
     }
@@ -79,21 +79,20 @@ impl Chain<'_> {
     /// The events by their links, or `None` where one of these is broken.
     fn walk(&self, from: u64, last: u64) -> Result<Option<Vec<ChainEvent>>, StoreError> {
         let (mut seq, mut position) = self.anchor(last)?;
+        while seq > last {
+            let place = self.place(position)?.filter(|place| self.is_at(place, seq));
+            let Some(previous) = place.and_then(|place| place.previous) else { return Ok(None) };
+            (seq, position) = (seq - 1, previous);
+        }
         let mut events = Vec::new();
         loop {
-            let Some(place) = self.place(position)?.filter(|place| self.is_at(place, seq)) else {
-                return Ok(None);
-            };
-            if seq <= last {
-                events.push(self.event(position, seq)?);
-            }
+            let Some((place, event)) = self.event(position, seq)? else { return Ok(None) };
+            events.push(event);
             if seq == from {
                 events.reverse();
                 return Ok(self.follows(&place)?.then_some(events));
             }
-            let Some(previous) = place.previous else {
-                return Ok(None);
-            };
+            let Some(previous) = place.previous else { return Ok(None) };
             (seq, position) = (seq - 1, previous);
         }
     }
@@ -131,8 +130,6 @@ impl Chain<'_> {
     fn place(&self, position: i64) -> Result<Option<Place>, StoreError> {
         let query = || {
             let sql = "SELECT actor, seq, previous FROM events WHERE position = ?";
-            let place =
-                |row: &Row<'_>| Ok(Place { actor: row.get(0)?, seq: rows::unsigned(row, 1)?, previous: row.get(2)? });
             self.connection.prepare_cached(sql)?.query_row([position], place).optional()
         };
         query().map_err(store_error)
@@ -151,17 +148,26 @@ impl Chain<'_> {
         })
     }
 
-    fn event(&self, position: i64, seq: u64) -> Result<ChainEvent, StoreError> {
+    /// The event at `position`; `None` if it is not this chain's with that seq.
+    fn event(&self, position: i64, seq: u64) -> Result<Option<(Place, ChainEvent)>, StoreError> {
         let named = |error| match store_error(error) {
             StoreError::Damaged(reason) => self.damaged(seq, &reason),
             other => other,
         };
-        let query = || {
-            let sql = "SELECT seq, event_type, timestamp, parent_hash, hash, payload_commit, payload_at, data, salt,
-                payload FROM events WHERE position = ?";
-            self.connection.prepare_cached(sql)?.query_row([position], |row| Ok((event(row)?, row.get(6)?)))
+        let read = |row: &Row<'_>| {
+            let place = place(row)?;
+            if !self.is_at(&place, seq) {
+                return Ok(None);
+            }
+            Ok(Some((place, event(row)?, row.get(PAYLOAD_AT)?)))
         };
-        let (mut event, payload_at): (ChainEvent, Option<i64>) = query().map_err(named)?;
+        let query = || {
+            let sql = "SELECT actor, seq, previous, event_type, timestamp, parent_hash, hash, payload_commit, data,
+                salt, payload, payload_at FROM events WHERE position = ?";
+            self.connection.prepare_cached(sql)?.query_row([position], read).optional()
+        };
+        let found: Option<(Place, ChainEvent, Option<i64>)> = query().map_err(named)?.flatten();
+        let Some((place, mut event, payload_at)) = found else { return Ok(None) };
         if let (Some(commit), Some(position)) = (event.payload_commit, payload_at) {
             event.payload = match payload_of(self.connection, position, commit).map_err(named)? {
                 Elsewhere::Payload(payload) => Some(payload),
@@ -171,7 +177,7 @@ impl Chain<'_> {
                 }
             };
         }
-        Ok(event)
+        Ok(Some((place, event)))
     }
 
     fn damaged(&self, seq: u64, reason: &str) -> StoreError {
@@ -179,21 +185,29 @@ impl Chain<'_> {
     }
 }
 
+const PAYLOAD_AT: usize = 11;
+
+/// From the columns `actor, seq, previous`.
+fn place(row: &Row<'_>) -> rusqlite::Result<Place> {
+    Ok(Place { actor: row.get(0)?, seq: rows::unsigned(row, 1)?, previous: row.get(2)? })
+}
+
+/// From the columns that follow.
 fn event(row: &Row<'_>) -> rusqlite::Result<ChainEvent> {
-    let payload_commit = rows::opt_digest(row, 5)?;
-    let event_type = rows::lossy_text(row, 1)?;
+    let payload_commit = rows::opt_digest(row, 7)?;
+    let event_type = rows::lossy_text(row, 3)?;
     Ok(ChainEvent {
-        seq: rows::unsigned(row, 0)?,
-        parent_hash: rows::digest(row, 3)?,
+        seq: rows::unsigned(row, 1)?,
+        parent_hash: rows::digest(row, 5)?,
         event_type: match EVENT_TYPES.iter().find(|known| **known == event_type) {
             Some(known) => Cow::Borrowed(known),
             None => Cow::Owned(event_type),
         },
-        timestamp: rows::unsigned(row, 2)?,
-        data: row.get::<_, Vec<u8>>(7)?.into(),
+        timestamp: rows::unsigned(row, 4)?,
+        data: row.get::<_, Vec<u8>>(8)?.into(),
         payload_commit,
-        payload: payload(row, payload_commit, 8)?,
-        hash: rows::digest(row, 4)?,
+        payload: payload(row, payload_commit, 9)?,
+        hash: rows::digest(row, 6)?,
     })
 }
 

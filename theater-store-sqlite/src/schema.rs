@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use theater_chain::StoreError;
 
@@ -91,7 +92,7 @@ CREATE TABLE answered (
 
 /// The connection that writes, to a database that is created if the file is empty.
 pub(crate) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
-    let mut connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(store_error)?;
+    let mut connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     // Its header is looked at before anything is changed: it may be somebody else's file.
     let empty: bool = connection
         .query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))
@@ -110,7 +111,6 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
         transaction.pragma_update(None, "user_version", VERSION).map_err(store_error)?;
         transaction.commit().map_err(store_error)?;
     }
-    connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }
 
@@ -119,9 +119,18 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     if !path.is_file() {
         return Err(StoreError::Io(format!("{} does not exist: nothing was recorded there", path.display())));
     }
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(store_error)?;
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     check(&connection, path)?;
+    Ok(connection)
+}
+
+fn open(path: &Path, mode: OpenFlags) -> Result<Connection, StoreError> {
+    // A connection is used by one thread at a time, so SQLite need not lock it.
+    let connection = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(store_error)?;
+    // Otherwise statements are prepared anew whenever a parameter changes that an index's
+    // statistics could make a difference to.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(store_error)?;
+    connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }
 

@@ -76,6 +76,9 @@ impl SqliteStore {
     }
 }
 
+/// After how many bytes no further state is read into the same answer.
+const STATES_BYTES: usize = 4 << 20;
+
 /// SQLite's limits are signed.
 fn limit(max: usize) -> i64 {
     i64::try_from(max).unwrap_or(i64::MAX)
@@ -115,6 +118,24 @@ impl ChainStore for SqliteStore {
     async fn state(&self, hash: Digest) -> Result<Option<Bytes>, StoreError> {
         let read = self.readers.read(move |reader| reader.states.bytes(&reader.connection, &hash).map_err(store_error));
         Ok(read.await?.map(Bytes::from))
+    }
+
+    async fn states(&self, hashes: &[Digest]) -> Result<Vec<Option<Bytes>>, StoreError> {
+        let hashes = hashes.to_owned();
+        self.readers
+            .read(move |reader| {
+                let (mut found, mut size) = (Vec::new(), 0);
+                for hash in hashes {
+                    let bytes = reader.states.bytes(&reader.connection, &hash).map_err(store_error)?;
+                    size += bytes.as_ref().map_or(0, Vec::len);
+                    found.push(bytes.map(Bytes::from));
+                    if size > STATES_BYTES {
+                        break;
+                    }
+                }
+                Ok(found)
+            })
+            .await
     }
 
     async fn component(&self, digest: Digest) -> Result<Option<Bytes>, StoreError> {

@@ -4,6 +4,7 @@ use super::facts::Facts;
 use super::report::Sentences;
 use super::structure::Structure;
 use super::{ActorReport, Fault, Level, Verifier};
+use crate::codec::DecodeError;
 use crate::data::Data;
 use crate::{ActorEntry, ChainEvent, ChainStore, StoreError};
 
@@ -87,24 +88,41 @@ impl ActorCheck<'_> {
                 return Ok(Err(self.fault(format!("it is missing, and the head is at seq {}", entry.head.seq))));
             }
             size = next_size(size, &page);
-            for event in &page {
-                if let Err(fault) = self.event(store, event).await? {
-                    return Ok(Err(fault));
-                }
+            if let Err(fault) = self.page(store, &page).await? {
+                return Ok(Err(fault));
             }
             on_page(self.links.next_seq() - from);
         }
         self.end(store, entry).await
     }
 
-    async fn event(&mut self, store: &dyn ChainStore, event: &ChainEvent) -> Result<Result<(), Fault>, StoreError> {
+    async fn page(&mut self, store: &dyn ChainStore, page: &[ChainEvent]) -> Result<Result<(), Fault>, StoreError> {
+        let decoded: Vec<_> = match self.structure {
+            Some(_) => page.iter().map(|event| Data::decode(&event.event_type, &event.data)).collect(),
+            None => page.iter().map(|_| Ok(None)).collect(),
+        };
+        self.facts.check_ahead(store, decoded.iter().flatten().flatten()).await?;
+        for (event, data) in page.iter().zip(decoded) {
+            if let Err(fault) = self.event(store, event, data).await? {
+                return Ok(Err(fault));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    async fn event(
+        &mut self,
+        store: &dyn ChainStore,
+        event: &ChainEvent,
+        data: Result<Option<Data>, DecodeError>,
+    ) -> Result<Result<(), Fault>, StoreError> {
         // The verifier steps on only over events that are right in every way.
         let mut links = self.links.clone();
         if let Err(fault) = links.push(event) {
             return Ok(Err(fault));
         }
         if let Some(structure) = &mut self.structure {
-            let data = match Data::decode(&event.event_type, &event.data) {
+            let data = match data {
                 Ok(data) => data,
                 Err(error) => {
                     return Ok(Err(self.fault(format!("its data cannot be read: {error}"))));

@@ -266,7 +266,7 @@ async fn a_report_reads_as_the_command_line_promises() {
     let event = bad.start(RestartStateKind::Reset, Some(b"{}"));
     let good_hash = good.head.unwrap().hash;
     let mut spoiled = bad.commit();
-    spoiled.events[0].1 = { theater_chain::ChainEvent { timestamp: 0, ..event } };
+    spoiled.events[0].1 = theater_chain::ChainEvent { timestamp: 0, ..event };
     store.commit(good.commit()).await.unwrap();
     store.commit(spoiled).await.unwrap();
     let report = verify_store(&store, Level::Full, &mut |_| ()).await.unwrap();
