@@ -14,6 +14,7 @@ mod component;
 mod core_exports;
 mod cursor;
 mod drive;
+pub mod duration;
 mod ending;
 mod engine;
 mod error;
@@ -43,6 +44,8 @@ mod spawn;
 mod start;
 mod stop;
 mod subtree;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod tree;
 mod turn;
 mod waits;

@@ -27,13 +27,7 @@ impl<'de> Deserialize<'de> for Rate {
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        match humantime::parse_duration(&text) {
-            Ok(duration) if !duration.is_zero() => Ok(Self(duration)),
-            _ => Err(de::Error::custom(format!(
-                "{text:?} is not a time above zero; write one such as \"500ms\", \"5s\" or \"2m\""
-            ))),
-        }
+        crate::duration::deserialize(deserializer).map(Self)
     }
 }
 
