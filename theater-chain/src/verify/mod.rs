@@ -6,6 +6,7 @@
 mod actor;
 mod facts;
 mod links;
+mod open_call;
 mod report;
 mod store;
 mod structure;

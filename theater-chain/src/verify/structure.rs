@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 
+use super::open_call::OpenCall;
 use crate::data::{
     ActorErrorData, ActorStarted, ActorTerminated, CallReturned, Data, ErrorType, FORMAT, HostCall, HostCallBegun,
     ReasonRecord, RestartStateKind, StateUpdated,
@@ -15,7 +16,7 @@ use crate::{ActorIndex, ChainEvent, Digest, TheaterId, payload};
 const MAX_PAST_STATES: usize = 1 << 20;
 
 /// What one event, or the whole, fails on.
-type Checked = Result<(), String>;
+pub(super) type Checked = Result<(), String>;
 
 /// Where the chain stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,14 +29,6 @@ enum Phase {
     Live,
     /// The newest incarnation has ended.
     Ended,
-}
-
-/// A guest call that has not ended.
-#[derive(Debug)]
-struct OpenCall {
-    message_id: Option<String>,
-    next_ordinal: u32,
-    begun: Option<HostCallBegun>,
 }
 
 /// The start of the newest incarnation.
@@ -177,7 +170,7 @@ impl Structure {
             }
             _ => self.phase = Phase::Live,
         }
-        self.call = Some(OpenCall { message_id, next_ordinal: 0, begun: None });
+        self.call = Some(OpenCall::new(message_id));
         Ok(())
     }
 
@@ -190,36 +183,16 @@ impl Structure {
     }
 
     fn host_call_begun(&mut self, data: &HostCallBegun) -> Checked {
-        let Some(call) = self.open_call()? else {
-            return Ok(());
-        };
-        if let Some(open) = &call.begun {
-            return Err(format!("host call {} begins while host call {} runs", data.ordinal, open.ordinal));
-        }
-        call.number(data.ordinal)?;
-        call.begun = Some(data.clone());
-        Ok(())
+        self.open_call()?.map_or(Ok(()), |call| call.host_call_begun(data))
     }
 
     fn host_call(&mut self, data: &HostCall) -> Checked {
-        let Some(call) = self.open_call()? else {
-            return Ok(());
-        };
-        let Some(begun) = call.begun.take() else {
-            return call.number(data.ordinal);
-        };
-        let same = begun.ordinal == data.ordinal
-            && begun.interface == data.interface
-            && begun.function == data.function
-            && begun.effect == data.effect;
-        if same { Ok(()) } else { Err(format!("it is not the host call {} that had begun", begun.ordinal)) }
+        self.open_call()?.map_or(Ok(()), |call| call.host_call(data))
     }
 
     /// Ends the open call; its message id, unless the call began before the kept part.
     fn end_call(&mut self) -> Result<Option<Option<String>>, String> {
-        if let Some(begun) = self.open_call()?.and_then(|call| call.begun.as_ref()) {
-            return Err(format!("the call ends while its host call {} runs", begun.ordinal));
-        }
+        self.open_call()?.map_or(Ok(()), |call| call.may_end())?;
         // From here on the chain says where it stands: between calls of a live incarnation.
         self.phase = Phase::Live;
         Ok(self.call.take().map(|call| call.message_id))
@@ -320,16 +293,6 @@ impl Structure {
         if self.state.is_some_and(|state| index.state != state) {
             return differs("state");
         }
-        Ok(())
-    }
-}
-
-impl OpenCall {
-    fn number(&mut self, ordinal: u32) -> Checked {
-        if ordinal != self.next_ordinal {
-            return Err(format!("host call {ordinal} comes where host call {} is due", self.next_ordinal));
-        }
-        self.next_ordinal = ordinal.saturating_add(1);
         Ok(())
     }
 }

@@ -105,3 +105,49 @@ impl std::task::Wake for Unpark {
         self.0.unpark();
     }
 }
+
+/// What SQLite itself refuses (here by a trigger, else a full disk) undoes the whole transaction:
+/// the commits that were in it with the refused one must be written all the same.
+#[tokio::test]
+async fn a_commit_that_cannot_be_written_fails_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(SqliteStore::open(folder.path()).unwrap());
+    let raw = rusqlite::Connection::open(folder.path().join("theater.db")).unwrap();
+    let trigger = "CREATE TRIGGER refuse BEFORE INSERT ON events WHEN NEW.event_type = 'refused'
+        BEGIN SELECT RAISE(ABORT, 'refused by the test'); END";
+    raw.execute_batch(trigger).unwrap();
+    let store = Arc::new(SqliteStore::open(folder.path()).unwrap());
+    let mut stories: Vec<_> = (0..40).map(Story::new).collect();
+    for round in 0..3 {
+        let mut running = tokio::task::JoinSet::new();
+        let refused = |n: usize| round == 1 && n % 10 == 7;
+        for (n, story) in stories.iter_mut().enumerate() {
+            let before = story.head;
+            if round == 0 {
+                story.start(RestartStateKind::Reset, Some(b"{}"));
+            }
+            story.call(None);
+            story.commit_state(None, format!("{n} {round}").as_bytes());
+            if refused(n) {
+                story.append_raw("refused", vec![0x80], &[]);
+            }
+            let (store, commit) = (Arc::clone(&store), story.commit());
+            if refused(n) {
+                // As if it had never been tried.
+                (story.stored, story.head) = (before, before);
+                story.index.state = Digest::of(format!("{n} 0").as_bytes());
+            }
+            running.spawn(async move { (n, store.commit(commit).await) });
+        }
+        while let Some(done) = running.join_next().await {
+            let (n, result) = done.unwrap();
+            match result {
+                Ok(()) => assert!(!refused(n), "round {round}, {n}"),
+                Err(error) => assert!(refused(n) && error.to_string().contains("refused by the test"), "{n}: {error}"),
+            }
+        }
+    }
+    let report = verify_store(&*store, Level::Full, &mut |_| ()).await.unwrap();
+    assert!(report.ok, "{report:?}");
+    assert_eq!(report.actors.iter().map(|actor| actor.events).sum::<u64>(), 40 * 7 - 4 * 2);
+}
