@@ -1,7 +1,81 @@
-//! The command line of Theater.
+//! The command line of Theater as a library: a runtime composed of your own handlers gets all of
+//! it in one line.
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//! use theater_handler_supervisor::{SupervisorHandler, SupervisorHostConfig};
+//!
+//! fn main() -> ExitCode {
+//!     theater_cli::main(|runtime| {
+//!         runtime.handler(SupervisorHandler::new(SupervisorHostConfig::default(), None))
+//!     })
+//! }
+//! ```
+//!
+//! The binary `theater` of this crate is this with the first-party handlers. Its commands:
+//!
+//! | command | does |
+//! |---|---|
+//! | `new NAME` | makes a guest project that builds and runs as it is |
+//! | `build [PATH]` | guest crate to component, beside its manifest |
+//! | `run MANIFEST` | runs a tree of actors; `--send` feeds it requests, a line each |
+//! | `tree`, `events ACTOR`, `state ACTOR` | look, also while it runs |
+//! | `verify [ACTOR]` | proves that the chains are as they were written |
+//! | `inspect COMPONENT` | what a component imports, exports and needs in its manifest |
+//!
+//! Exit status: 0 yes, 1 no, 2 could not tell (a mistake in the command line included). Every
+//! command that a program may read has `--json`.
+//!
+//! # The folder of a run
+//!
+//! `run` keeps the chains in a folder, `.theater` beside the manifest where `--data` names no other:
+//! `theater.db` (see `theater-store-sqlite`), `lock`, which the running process holds, and `socket`,
+//! on which it serves [`TheaterCommand`](theater::TheaterCommand) to its own user: one JSON document
+//! a line, answered by one line `{"ok": reply}` or `{"err": "a sentence"}`, in order.
+
+mod args;
+mod build;
+mod client;
+mod failure;
+mod inspect;
+mod log;
+mod look;
+mod new;
+mod output;
+mod run;
+
 use std::process::ExitCode;
-/// Runs it.
-pub fn main(configure: impl FnOnce(theater::TheaterRuntimeBuilder) -> theater::TheaterRuntimeBuilder) -> ExitCode {
-    let _ = configure(theater::TheaterRuntime::builder());
-    ExitCode::SUCCESS
+
+use clap::Parser as _;
+use theater::{TheaterRuntime, TheaterRuntimeBuilder};
+
+use crate::args::{Args, Command};
+use crate::failure::Outcome;
+
+/// Reads the command line of this process and does what it says. `configure` adds the handlers; the
+/// store is the command line's, in the folder that `--data` names.
+pub fn main(configure: impl FnOnce(TheaterRuntimeBuilder) -> TheaterRuntimeBuilder) -> ExitCode {
+    let args = Args::parse();
+    let builder = configure(TheaterRuntime::builder());
+    let outcome = log::install(args.verbose, args.quiet).and_then(|()| dispatch(args, builder));
+    match outcome {
+        Ok(status) => status.into(),
+        Err(failure) => {
+            failure.say();
+            failure.status().into()
+        }
+    }
+}
+
+fn dispatch(args: Args, builder: TheaterRuntimeBuilder) -> Outcome {
+    match args.command {
+        Command::New(new) => new::new(&new),
+        Command::Build(build) => build::build(&build, args.quiet > 0),
+        Command::Run(run) => run::run(run, builder, args.quiet > 0),
+        Command::Tree(tree) => look::tree::tree(&tree),
+        Command::Events(events) => look::events::events(&events),
+        Command::State(state) => look::state::state(&state),
+        Command::Verify(verify) => look::verify::verify(&verify),
+        Command::Inspect(inspect) => inspect::inspect(&inspect, &builder),
+    }
 }

@@ -2,8 +2,15 @@
 
 use std::process::ExitCode;
 
+use theater_handler_message_server::MessageServerHandler;
+use theater_handler_runtime::RuntimeHandler;
 use theater_handler_supervisor::{SupervisorHandler, SupervisorHostConfig};
 
 fn main() -> ExitCode {
-    theater_cli::main(|runtime| runtime.handler(SupervisorHandler::new(SupervisorHostConfig::default(), None)))
+    theater_cli::main(|runtime| {
+        runtime
+            .handler(RuntimeHandler::new())
+            .handler(MessageServerHandler::new())
+            .handler(SupervisorHandler::new(SupervisorHostConfig::default(), None))
+    })
 }

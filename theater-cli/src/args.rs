@@ -1,0 +1,216 @@
+//! The command line as a person writes it.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+
+/// Run, watch and verify trees of recorded WebAssembly actors.
+///
+/// A tree keeps its record in a folder (`theater.db`): `run` writes it, the other commands read it,
+/// while the tree runs and afterwards.
+///
+/// Exit status: 0 yes, 1 no, 2 could not tell (a mistake in the command line included).
+#[derive(Debug, Parser)]
+#[command(name = "theater", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Args {
+    /// Show more of what actors and the runtime log; twice for everything.
+    ///
+    /// By default actors' lines from level info on are shown, and warnings of the runtime. The
+    /// environment variable THEATER_LOG wins over this: a level (error, warn, info, debug, trace,
+    /// off) or targets such as `theater::actor=debug,theater=warn`.
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Show errors alone; twice for nothing of the log.
+    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "verbose")]
+    pub(crate) quiet: u8,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    New(NewArgs),
+    Build(BuildArgs),
+    Run(RunArgs),
+    Tree(TreeArgs),
+    Events(EventsArgs),
+    State(StateArgs),
+    Verify(VerifyArgs),
+    Inspect(InspectArgs),
+}
+
+/// Make a guest project that builds and runs as it is.
+#[derive(Debug, clap::Args)]
+pub(crate) struct NewArgs {
+    /// The project's name, and the folder to make it in: `hello`, or a path such as `actors/hello`.
+    pub(crate) name: PathBuf,
+    /// What the project begins with.
+    #[arg(long, value_enum, default_value_t = Template::Basic)]
+    pub(crate) template: Template,
+    /// The folder of the crate `theater-actor` that the project is to use. Default: the one beside
+    /// the sources of this program where there is one, else the published crate of its version.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) sdk: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Template {
+    /// One actor with a state that answers requests.
+    Basic,
+    /// An actor that starts another, passes requests on to it, and restarts it when it fails.
+    Supervisor,
+}
+
+/// Build a guest crate to a component, beside its manifest.
+///
+/// The component gets the name that the manifest's `component` says, `<crate>.wasm` where there is no
+/// manifest. In a folder with a [workspace] all its guests are built. The toolchain's part for
+/// WebAssembly is installed by `rustup` where it is missing.
+#[derive(Debug, clap::Args)]
+pub(crate) struct BuildArgs {
+    /// The folder of the crate or workspace.
+    #[arg(default_value = ".")]
+    pub(crate) path: PathBuf,
+}
+
+/// Run a tree of actors.
+///
+/// It runs until its root ends or a signal comes; with --send until the input ends. SIGINT and
+/// SIGTERM stop the tree in order: everything acknowledged is on disk. A second signal kills it at
+/// once. Exit status 0 means that the root ended well, 1 that it failed, 2 that nothing ran.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RunArgs {
+    /// The manifest of the root actor.
+    pub(crate) manifest: PathBuf,
+    /// The folder that keeps the record. Default: `.theater` beside the manifest.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Send each line of FILE (`-`: standard input) to the root as a request; each answer is printed
+    /// as a line when it is durable.
+    ///
+    /// A line is at most 64 MiB. An actor that does not answer gives an empty line, a request that
+    /// fails too, with the reason on standard error. At the end of the input the tree is stopped,
+    /// after waiting up to 5 s for the messages that are under way.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) send: Option<PathBuf>,
+    /// Send the lines as one-way messages; nothing is printed.
+    #[arg(long, requires = "send")]
+    pub(crate) as_send: bool,
+    /// Keep running when the input has ended.
+    #[arg(long, requires = "send")]
+    pub(crate) keep: bool,
+    /// Print each answer as base64 text: any bytes on one line.
+    #[arg(long, requires = "send")]
+    pub(crate) json: bool,
+}
+
+/// Where the commands that look find a record.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DataArgs {
+    /// The folder of the run, which `run` makes beside the manifest.
+    #[arg(long, value_name = "DIR", default_value = ".theater")]
+    pub(crate) data: PathBuf,
+}
+
+/// Show the tree of actors: of the running process, else as the chains tell it.
+///
+/// With --json: `{id, name, status, incarnation, restarts, children}`, one root a line; status is
+/// running, restarting, stopped or failed.
+#[derive(Debug, clap::Args)]
+pub(crate) struct TreeArgs {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Show the events of an actor, one a line.
+///
+/// With --json: `{actor_id, seq, hash, parent_hash, event_type, timestamp, data, erased}`, one object
+/// a line; hashes in hex, the timestamp in milliseconds since 1970, byte strings of `data` in base64.
+#[derive(Debug, clap::Args)]
+pub(crate) struct EventsArgs {
+    /// The actor: its id, the beginning of it, or its path in the tree such as `bank/ledger`.
+    pub(crate) actor: String,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// Show events of this type only, such as `call`.
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) event_type: Option<String>,
+    /// Go on with new events until the run ends.
+    #[arg(long)]
+    pub(crate) follow: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Print the state of an actor: its bytes, on a terminal indented where they are JSON.
+///
+/// With --json: `{actor_id, seq, state_hash, state}`, the hash in hex, the bytes in base64 (null:
+/// there is no state).
+#[derive(Debug, clap::Args)]
+pub(crate) struct StateArgs {
+    /// The actor: its id, the beginning of it, or its path in the tree such as `bank/ledger`.
+    pub(crate) actor: String,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// The state after the event with this seq. Default: the newest.
+    #[arg(long, value_name = "SEQ")]
+    pub(crate) at: Option<u64>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Verify the chains of a run, or of one actor. Needs nothing but the record.
+///
+/// With --json: `{ok, actors: [{id, events, head, ok, fault?: {seq, reason}}], unchecked}`. Exit
+/// status 0: all verify, 1: one does not, 2: the record could not be read.
+#[derive(Debug, clap::Args)]
+pub(crate) struct VerifyArgs {
+    /// The actor: its id, the beginning of it, or its path in the tree. Default: all.
+    pub(crate) actor: Option<String>,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// How much to verify.
+    #[arg(long, value_enum, default_value_t = VerifyLevel::Full)]
+    pub(crate) level: VerifyLevel,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum VerifyLevel {
+    /// Every link and every hash.
+    Links,
+    /// Also that the events tell a possible life, and that recorded states, components and manifests
+    /// are there and are what their hashes say.
+    Full,
+}
+
+/// Show what a component imports and exports, its digest, and the [[handlers]] lines that it needs.
+///
+/// With --json: `{component, bytes, digest, imports, exports, handlers, missing}`; imports and exports
+/// are `{interface, functions, handler}`. Exit status 0: this runtime can run it, 1: it cannot, 2: it
+/// is no component.
+#[derive(Debug, clap::Args)]
+pub(crate) struct InspectArgs {
+    /// The component file.
+    pub(crate) component: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_arguments_fit_together() {
+        super::Args::command().debug_assert();
+    }
+}

@@ -1,0 +1,162 @@
+//! Which actor is meant: an id, the beginning of one, or a path in the tree.
+
+use std::collections::HashMap;
+
+use theater::chain::ActorEntry;
+use theater::{ChainStore, TheaterId};
+
+use super::record;
+use crate::failure::Failure;
+
+/// How many actors a message lists.
+const LISTED: usize = 20;
+
+/// The actors of a record.
+pub(crate) struct Actors {
+    entries: Vec<ActorEntry>,
+    by_id: HashMap<TheaterId, usize>,
+}
+
+impl Actors {
+    pub(crate) async fn read(store: &dyn ChainStore) -> Result<Self, Failure> {
+        Ok(Self::of(record::actors(store).await?))
+    }
+
+    fn of(entries: Vec<ActorEntry>) -> Self {
+        let by_id = entries.iter().enumerate().map(|(at, entry)| (entry.id, at)).collect();
+        Self { entries, by_id }
+    }
+
+    /// The actor with this id.
+    pub(crate) fn get(&self, id: TheaterId) -> Option<&ActorEntry> {
+        self.by_id.get(&id).map(|at| &self.entries[*at])
+    }
+
+    /// How many events they have together.
+    pub(crate) fn events(&self) -> u64 {
+        self.entries.iter().map(|actor| actor.head.seq + 1).sum()
+    }
+
+    /// The names from the root down to an actor.
+    pub(crate) fn path(&self, actor: &ActorEntry) -> String {
+        let mut names = vec![actor.index.name.as_str()];
+        let mut parent = actor.index.parent;
+        // A damaged record may hold a circle.
+        while let Some(above) = parent.and_then(|id| self.by_id.get(&id)).filter(|_| names.len() < 1_000) {
+            let above = &self.entries[*above];
+            names.push(&above.index.name);
+            parent = above.index.parent;
+        }
+        names.reverse();
+        names.join("/")
+    }
+
+    /// The one actor that `text` means.
+    pub(crate) fn find(&self, text: &str) -> Result<&ActorEntry, Failure> {
+        let wanted = text.trim_matches('/');
+        let lower = wanted.to_ascii_lowercase();
+        let is_hex = !lower.is_empty() && lower.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_meant = |actor: &&ActorEntry| {
+            is_hex && actor.id.to_string().starts_with(&lower) || self.path(actor) == wanted && !wanted.is_empty()
+        };
+        let mut found: Vec<&ActorEntry> = self.entries.iter().filter(is_meant).collect();
+        match (found.pop(), found.is_empty()) {
+            (Some(only), true) => Ok(only),
+            (Some(last), false) => {
+                found.push(last);
+                Err(Failure::new(format!("{text:?} means {} actors:{}", found.len(), self.list(&found)))
+                    .help("name one of them by its id, or by the beginning of it"))
+            }
+            (None, _) => Err(self.unknown(text, wanted)),
+        }
+    }
+
+    fn unknown(&self, text: &str, wanted: &str) -> Failure {
+        let name = wanted.rsplit('/').next().unwrap_or(wanted);
+        let near: Vec<&ActorEntry> = self.entries.iter().filter(|actor| actor.index.name == name).collect();
+        if near.is_empty() {
+            return Failure::new(format!("no actor {text:?} in the record")).help("`theater tree` shows the actors");
+        }
+        Failure::new(format!("no actor {text:?} in the record, but with that name:{}", self.list(&near)))
+            .help("an actor is named by its id, the beginning of it, or its path from the root")
+    }
+
+    fn list(&self, actors: &[&ActorEntry]) -> String {
+        let mut list: String =
+            actors.iter().take(LISTED).map(|actor| format!("\n    {}  {}", actor.id, self.path(actor))).collect();
+        if actors.len() > LISTED {
+            list.push_str(&format!("\n    and {} more", actors.len() - LISTED));
+        }
+        list
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use theater::Digest;
+    use theater::chain::{ActorIndex, Head};
+
+    use super::*;
+
+    fn entry(id: u8, name: &str, parent: Option<u8>) -> ActorEntry {
+        let id_of = |n: u8| TheaterId::from_bytes([n; 16]);
+        ActorEntry {
+            id: id_of(id),
+            head: Head { seq: 0, hash: Digest::ZERO },
+            index: ActorIndex {
+                parent: parent.map(id_of),
+                name: name.to_owned(),
+                manifest_path: String::new(),
+                incarnation: 1,
+                started: 0,
+                ended: None,
+                state: Digest::ZERO,
+            },
+        }
+    }
+
+    fn bank() -> Actors {
+        Actors::of(vec![
+            entry(0xab, "bank", None),
+            entry(0xa1, "ledger", Some(0xab)),
+            entry(0x11, "worker", Some(0xab)),
+            entry(0x12, "worker", Some(0xab)),
+            entry(0x33, "abab", Some(0x11)),
+        ])
+    }
+
+    #[track_caller]
+    fn finds(text: &str, id: u8) {
+        assert_eq!(bank().find(text).unwrap().id, TheaterId::from_bytes([id; 16]), "{text}");
+    }
+
+    #[track_caller]
+    fn refuses(text: &str, parts: &[&str]) {
+        let said = format!("{:?}", bank().find(text).unwrap_err());
+        for part in parts {
+            assert!(said.contains(part), "{text}: {said} lacks {part}");
+        }
+    }
+
+    #[test]
+    fn an_actor_is_found_by_id_prefix_and_path() {
+        finds(&"a1".repeat(16), 0xa1);
+        finds("A1a1", 0xa1);
+        finds("bank", 0xab);
+        finds("bank/ledger", 0xa1);
+        finds("/bank/worker/abab/", 0x33);
+        finds("abab", 0xab);
+    }
+
+    #[test]
+    fn what_is_ambiguous_or_unknown_says_so() {
+        refuses("a", &["2 actors", &"ab".repeat(16), &"a1".repeat(16)]);
+        refuses("bank/worker", &["2 actors", &"11".repeat(16), &"12".repeat(16), "by its id"]);
+        refuses("ledger", &["no actor", "bank/ledger"]);
+        refuses("bank/nobody", &["no actor", "theater tree"]);
+        refuses("", &["no actor"]);
+        refuses("/", &["no actor"]);
+    }
+}
