@@ -13,6 +13,7 @@ use crate::exit::ExitReason;
 use crate::export::{Export, Params, Results};
 use crate::journal::Extras;
 use crate::message::{self, Answer};
+use crate::process::exit_of;
 use crate::request::{decoded, received};
 use crate::shared::Shared;
 use crate::spawn::find_store;
@@ -109,25 +110,28 @@ impl ActorHandle {
         Ok(())
     }
 
-    /// Waits until the actor has ended and no next incarnation follows.
-    pub async fn ended(&self) -> ExitReason {
-        let mut last = ExitReason::Shutdown;
+    /// Waits until the actor has ended and no next incarnation follows; says how it ended.
+    ///
+    /// # Errors
+    /// There never was such an actor, or the store failed.
+    pub async fn ended(&self) -> Result<ExitReason, CallError> {
         loop {
             let changed = self.shared.tree.changed();
             let Some(actor) = self.shared.tree.find(self.id) else {
-                return last;
+                break;
             };
-            let over = actor.ended.borrow().clone();
-            match over {
-                None => last = actor.wait_ended().await,
+            if actor.ended.borrow().is_none() {
+                actor.wait_ended().await;
+            } else {
                 // It ended and is still registered: a next incarnation is on its way, or its
                 // supervisor decides.
-                Some(reason) => {
-                    last = reason;
-                    changed.await;
-                }
+                changed.await;
             }
         }
+        self.shared.journal.flushed().await?;
+        let store = find_store(&self.shared, self.id).await?;
+        let entry = store.actor(self.id).await?.ok_or(CallError::NotFound(self.id))?;
+        Ok(exit_of(&**store, &entry).await?)
     }
 
     fn find(&self) -> Result<Arc<Actor>, CallError> {

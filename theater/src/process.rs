@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use theater_chain::data::{ActorErrorData, ActorStarted, ActorTerminated, EventData, KillCause, ReasonRecord};
-use theater_chain::{ActorEntry, ChainStore, Payload, StoreError, TheaterId, codec};
+use theater_chain::{ActorEntry, ChainStore, Payload, StoreError, TheaterId, codec, payload};
 
 use crate::actor::{Actor, lock};
 use crate::error::ActorError;
@@ -94,6 +94,29 @@ impl ActorProcess {
             last_error,
         })
     }
+}
+
+/// Why an actor that is not alive ended, from the record.
+pub(crate) async fn exit_of(store: &dyn ChainStore, entry: &ActorEntry) -> Result<ExitReason, StoreError> {
+    let Some(seq) = entry.index.ended else {
+        return Ok(ExitReason::Killed(KillCause::Host)); // the process went down while it ran
+    };
+    let Some((ended, payload)) = read::<ActorTerminated>(store, entry.id, seq).await? else {
+        return Err(StoreError::Damaged(format!("event {seq} of {} is not the end that the index names", entry.id)));
+    };
+    Ok(match ended.reason {
+        ReasonRecord::Normal => {
+            let data = payload.as_ref().and_then(|payload| payload::field(payload.bytes(), "data").ok().flatten());
+            ExitReason::Normal(data.and_then(|data| payload::read_bin(data).ok()).map(<[u8]>::to_vec))
+        }
+        ReasonRecord::Declined => ExitReason::Declined,
+        ReasonRecord::Shutdown => ExitReason::Shutdown,
+        ReasonRecord::Killed(cause) => ExitReason::Killed(cause),
+        ReasonRecord::Abnormal(kind) => {
+            let error = error_of(store, entry).await?;
+            ExitReason::Abnormal(error.unwrap_or_else(|| ActorError::new(kind, "its error was erased")))
+        }
+    })
 }
 
 /// An event of a known type, with its payload.

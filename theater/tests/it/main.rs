@@ -1,0 +1,5 @@
+//! The core through its public interface, with handlers of the tests' own.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod life;
+mod support;
