@@ -43,11 +43,14 @@ use theater::{
 
 pub use config::{MessageServerConfig, MessageServerPermissions, Peer};
 
+/// What `handle-request` answers.
+type Answer = (Option<Vec<u8>>,);
+
 /// WIT `message-server-client.handle-send`: the message.
 pub const HANDLE_SEND: Export<(Vec<u8>,), ()> = Export::new("theater:simple/message-server-client", "handle-send");
 
 /// WIT `message-server-client.handle-request`: the request's id and the message; the answer, if any.
-pub const HANDLE_REQUEST: Export<(String, Vec<u8>), (Option<Vec<u8>>,)> =
+pub const HANDLE_REQUEST: Export<(String, Vec<u8>), Answer> =
     Export::new("theater:simple/message-server-client", "handle-request");
 
 /// Asks an actor from outside the tree and waits for its answer. Everything up to the answer is

@@ -1,4 +1,5 @@
 //! The functions of `theater:simple/runtime`.
+#![expect(clippy::needless_pass_by_value, reason = "a host function gets its call by value")]
 
 use theater::chain::document;
 use theater::wit::WitChainEvent;

@@ -29,7 +29,7 @@
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let runtime = TheaterRuntime::builder().handler(RuntimeHandler::new()).build()?;
 //! let actor = runtime.spawn_actor(ManifestConfig::from_file("hello.toml")?).await?;
-//! println!("it ended: {}", actor.ended().await);
+//! println!("it ended: {}", actor.ended().await?);
 //! # Ok(())
 //! # }
 //! ```

@@ -195,11 +195,10 @@ impl<'a> Record<'a> {
             (Some(passed), Some(shown)) => (Some(shown), Some(payload::bin(Digest::of(passed).as_bytes()))),
             (params, _) => (params.as_ref(), None),
         };
-        let payload = recorder.payload(&[
-            ("params", params.map(Vec::as_slice)),
-            ("params_digest", digest.as_deref()),
-            ("result", result),
-        ]);
+        let fields = [("params", params.map(Vec::as_slice)), ("result", result), ("params_digest", digest.as_deref())];
+        // An absent field is written as nil, and the digest is rare.
+        let fields = if digest.is_some() { &fields[..] } else { &fields[..2] };
+        let payload = recorder.payload(fields);
         recorder.append(&event, payload);
     }
 }
