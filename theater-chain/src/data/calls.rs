@@ -92,7 +92,8 @@ pub struct HostCallBegun {
     pub effect: Effect,
 }
 
-/// A host function ended. Payload: `params` (unless begun) and `result`.
+/// A host function ended. Payload: `params` (unless begun) and `result`; also `params_digest`, the
+/// SHA-256 of the params as the guest passed them, where the handler had shorter ones recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HostCall {
