@@ -1,1 +1,54 @@
-fn main() {}
+//! The repository's own tasks: `cargo xtask demo`, `test`, `actors`.
+//!
+//! On a machine with nothing but Rust and a C compiler they set up what they need. They drive
+//! `cargo` and the built command line and link neither wasmtime nor the runtime, so that a change
+//! of those does not mean waiting for this program.
+
+#![allow(clippy::print_stdout, reason = "what a task finds is for the person who runs it")]
+
+mod actors;
+mod bank;
+mod demo;
+mod session;
+mod shell;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The repository's own tasks.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Args {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Build the actors, each to a component beside its manifest.
+    Actors,
+    /// Run the bank over all its transactions, show what happened, and verify all of it.
+    ///
+    /// Exit status 0: no money was lost, every crashed worker was restarted with its last state,
+    /// and every chain verifies.
+    Demo,
+    /// Do what CI does: formatting, lints, actors, tests, documentation, examples, the demo.
+    Test,
+}
+
+fn main() -> ExitCode {
+    let done = match Args::parse().task {
+        Task::Actors => actors::build(),
+        Task::Demo => demo::demo(),
+        Task::Test => test::test(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
