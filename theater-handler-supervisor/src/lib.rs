@@ -82,7 +82,10 @@ impl Handler for SupervisorHandler {
             .within_tree()
             .self_timed()
             .func_async("restart-child-with", Effect::WriteIdempotent, supervision::restart_child_with)?
-            .func_async("which-children", Effect::Read, supervision::which_children)?;
+            .func_async("terminate-child", Effect::WriteIdempotent, supervision::terminate_child)?
+            .func_async("which-children", Effect::Read, supervision::which_children)?
+            .func("count-children", Effect::Read, supervision::count_children)?
+            .func("escalate", Effect::Read, supervision::escalate)?;
         Ok(())
     }
 

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use theater::wasmtime;
 use theater::wasmtime::component::{ComponentType, Lift, Lower};
 use theater::wit::WitActorError;
-use theater::{ActorProcess, ActorStatus, Call, Digest, ErrorType, RestartFrom, Result, SpawnError};
+use theater::{
+    ActorProcess, ActorStatus, Call, ChildError, Digest, ErrorType, RestartFrom, Result, SpawnError, StoppedBy,
+};
 
 use crate::SupervisorHandler;
 use crate::host::child_id;
@@ -134,6 +136,51 @@ pub(crate) async fn restart_child_with(
     Ok((restarted.map(|started| started.map(|id| id.to_string())).map_err(SupervisionError::from),))
 }
 
+/// WIT `child-counts`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
+#[component(record)]
+pub(crate) struct ChildCounts {
+    specs: u32,
+    active: u32,
+    supervisors: u32,
+    workers: u32,
+}
+
+/// Stops a child; the guest hears nothing of it.
+pub(crate) async fn terminate_child(
+    call: Call<'_, SupervisorHandler>,
+    (child,): (String,),
+) -> Result<(std::result::Result<(), SupervisionError>,)> {
+    let Ok(id) = child_id(&child) else {
+        return Ok((Err(SupervisionError::NotFound),));
+    };
+    let stopped = call.tree().stop(id, None, StoppedBy::ParentQuietly).await;
+    Ok((stopped.map_err(|error| match error {
+        ChildError::NotFound(_) => SupervisionError::NotFound,
+        error => SupervisionError::Denied(error.to_string()),
+    }),))
+}
+
+/// How many children there are. None has a spec: those are declared or started by `start-child`.
+#[expect(clippy::needless_pass_by_value, reason = "the signature of a host function")]
+pub(crate) fn count_children(call: Call<'_, SupervisorHandler>, (): ()) -> Result<(ChildCounts,)> {
+    let children = call.tree().children();
+    let supervisors = children.iter().filter(|child| supervises(child)).count();
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    Ok((ChildCounts {
+        specs: 0,
+        active: count(children.len()),
+        supervisors: count(supervisors),
+        workers: count(children.len() - supervisors),
+    },))
+}
+
+/// Ends the supervisor abnormal when its running call has committed.
+pub(crate) fn escalate(mut call: Call<'_, SupervisorHandler>, (reason,): (String,)) -> Result<()> {
+    call.end_abnormal(format!("escalated: {reason}"));
+    Ok(())
+}
+
 /// All children, those started last first: the ones alive, then up to 1,000 that have ended.
 pub(crate) async fn which_children(call: Call<'_, SupervisorHandler>, (): ()) -> Result<(Vec<ChildInfo>,)> {
     let tree = call.tree();
@@ -142,9 +189,12 @@ pub(crate) async fn which_children(call: Call<'_, SupervisorHandler>, (): ()) ->
     Ok((alive.iter().rev().chain(&ended).map(info).collect(),))
 }
 
+fn supervises(child: &ActorProcess) -> bool {
+    child.handlers.iter().any(|handler| handler == "supervisor")
+}
+
 fn info(child: &ActorProcess) -> ChildInfo {
     let id = child.actor_id.to_string();
-    let supervises = child.handlers.iter().any(|handler| handler == "supervisor");
     let status = match child.status {
         ActorStatus::Running => ChildStatus::Running,
         ActorStatus::Restarting => ChildStatus::Restarting,
@@ -156,7 +206,7 @@ fn info(child: &ActorProcess) -> ChildInfo {
         actor_id: alive.then(|| id.clone()),
         id,
         status,
-        kind: if supervises { ChildKind::Supervisor } else { ChildKind::Worker },
+        kind: if supervises(child) { ChildKind::Supervisor } else { ChildKind::Worker },
         incarnation: child.incarnation,
         restarts: child.incarnation.saturating_sub(1),
         last_error: child.last_error.as_ref().map(WitActorError::from),

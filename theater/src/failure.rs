@@ -28,7 +28,7 @@ pub(crate) fn classify(error: &wasmtime::Error, turn: Turn, refused: Option<usiz
         Some(bytes) => format!("it asked for {bytes} bytes of memory, more than the manifest's limit `memory`"),
         None => error.root_cause().to_string(),
     };
-    let names: Vec<&str> = frames.iter().filter_map(|frame| frame.func_name()).take(FRAMES).collect();
+    let names: Vec<String> = frames.iter().filter_map(|frame| own_function(frame.func_name()?)).take(FRAMES).collect();
     if !names.is_empty() {
         what = format!("{what} (in {})", names.join(" < "));
     }
@@ -41,4 +41,13 @@ pub(crate) fn classify(error: &wasmtime::Error, turn: Turn, refused: Option<usiz
     // How deep a stack goes depends on the engine and the machine.
     failure.deterministic &= trap != Some(&Trap::StackOverflow);
     failure
+}
+
+/// The readable name of a guest's function; `None` for the machinery of a Rust panic around it.
+fn own_function(symbol: &str) -> Option<String> {
+    const MACHINERY: [&str; 5] = ["__rustc", "std::", "core::", "alloc::", "theater_actor::"];
+    let name = format!("{:#}", rustc_demangle::demangle(symbol));
+    let bare = name.trim_start_matches(['<', '_']);
+    let machinery = name.starts_with("__rustc") || MACHINERY.iter().any(|prefix| bare.starts_with(prefix));
+    (!machinery).then_some(name)
 }

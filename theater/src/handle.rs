@@ -25,6 +25,12 @@ pub struct ActorHandle {
     id: TheaterId,
 }
 
+impl std::fmt::Debug for ActorHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ActorHandle({})", self.id)
+    }
+}
+
 /// Who sends a message from outside the tree, and its number there: together its id. A source that
 /// numbers its messages has each processed exactly once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,6 @@
 //! The orders that are about children: one for each function of `supervisor` and `supervision`.
 
 use theater_actor::prelude::*;
-use theater_actor::supervision::ChildSpec;
 
 use crate::{split, text_of, types};
 
@@ -29,12 +28,7 @@ fn simple(verb: &str, rest: &str) -> Option<Result<String>> {
 fn by_spec(verb: &str, rest: &str) -> Option<Result<String>> {
     let (id, arguments) = split(rest);
     Some(match verb {
-        "start" => start(id, arguments),
         "terminate" => done(supervision::terminate_child(rest)),
-        "delete" => done(supervision::delete_child(rest)),
-        "spec" => supervision::child_spec(rest)
-            .map_err(Into::into)
-            .and_then(|spec| json(&spec)),
         "which" => json(&supervision::which_children()),
         "count" => json(&supervision::count_children()),
         "restart-with" => restart_with(id, arguments),
@@ -44,16 +38,6 @@ fn by_spec(verb: &str, rest: &str) -> Option<Result<String>> {
         }
         _ => return None,
     })
-}
-
-fn start(id: &str, arguments: &str) -> Result<String> {
-    let (path, init) = split(arguments);
-    let init_bytes = bytes_of(init).map(<[u8]>::to_vec);
-    let spec = ChildSpec {
-        init_bytes,
-        ..ChildSpec::new(id, path)
-    };
-    Ok(supervision::start_child(&spec)?.unwrap_or("declined".to_owned()))
 }
 
 fn restart_with(id: &str, arguments: &str) -> Result<String> {

@@ -6,8 +6,8 @@
 //!   TEXT may be an order for another relay (`request B request A ping`)
 //! - children: `spawn PATH [INIT]`, `resume PATH [STATE]`, `stop ID`, `restart ID`, `state ID`,
 //!   `events ID` (their types), `list`
-//! - children by spec: `start SPEC-ID PATH [INIT]`, `terminate ID`, `delete ID`, `spec ID`, `which`,
-//!   `count`, `restart-with ID reset|resume|custom STATE`, `escalate REASON`
+//! - children in full: `terminate ID`, `which`, `count`, `restart-with ID reset|resume|custom STATE`,
+//!   `escalate REASON`
 //! - itself: `ping`, `id`, `log`, `chain` (its event types), `panic`, `shutdown [DATA]`
 //!
 //! The answer is what came back, or `error: ` and why not. A one-way message `do ORDER` is obeyed and

@@ -1,0 +1,6 @@
+//! Scenarios: manifests, guests and inputs, and the chains that come of them.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod bank;
+mod hostile;
+mod supervision;

@@ -1,0 +1,152 @@
+//! What the scenarios share: a folder with actors, a runtime with the first-party handlers, and
+//! readers of its chains.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tempfile::TempDir;
+use theater::chain::{ActorEntry, Level, document, verify_store};
+use theater::{
+    ActorHandle, CallError, ManifestConfig, Outside, RestartFrom, SpawnError, TheaterId, TheaterRuntime,
+    TheaterRuntimeBuilder,
+};
+use theater_handler_message_server::{HANDLE_REQUEST, HANDLE_SEND, MessageServerHandler};
+use theater_handler_runtime::RuntimeHandler;
+use theater_handler_supervisor::{SupervisorHandler, SupervisorHostConfig};
+
+/// A folder with actors and a runtime that runs them.
+pub struct World {
+    /// Manifests and components, side by side.
+    pub folder: TempDir,
+    /// The runtime.
+    pub runtime: TheaterRuntime,
+    asked: AtomicU64,
+}
+
+/// The first-party handlers.
+pub fn builder() -> TheaterRuntimeBuilder {
+    TheaterRuntime::builder()
+        .handler(RuntimeHandler::new())
+        .handler(MessageServerHandler::new())
+        .handler(SupervisorHandler::new(SupervisorHostConfig::default(), None))
+}
+
+impl World {
+    /// A world with these actors, recorded in memory.
+    pub fn new(actors: &[&str]) -> Self {
+        Self::with(actors, builder())
+    }
+
+    /// A world with these actors and a runtime of the caller's.
+    pub fn with(actors: &[&str], builder: TheaterRuntimeBuilder) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        theater_build::testing::stage(folder.path(), actors);
+        Self { folder, runtime: builder.build().unwrap(), asked: AtomicU64::new(0) }
+    }
+
+    /// Adds a manifest beside the others, with the component of one of them; `text` is everything
+    /// but the name and the component.
+    pub fn manifest(&self, name: &str, component: &str, text: &str) -> &Self {
+        let text = format!("name = \"{name}\"\ncomponent = \"{component}.wasm\"\n{text}");
+        std::fs::write(self.folder.path().join(format!("{name}.toml")), text).unwrap();
+        self
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Reads a manifest and starts a root from it.
+    pub async fn try_spawn(&self, name: &str) -> Result<ActorHandle, SpawnError> {
+        let manifest = ManifestConfig::from_file(self.path().join(format!("{name}.toml")))?;
+        self.runtime.spawn_actor(manifest).await
+    }
+
+    /// As [`World::try_spawn`], with init bytes.
+    pub async fn try_spawn_with(&self, name: &str, init: &str) -> Result<ActorHandle, SpawnError> {
+        let manifest = ManifestConfig::from_file(self.path().join(format!("{name}.toml")))?;
+        self.runtime.spawn_actor_with(manifest, init.as_bytes().to_vec()).await
+    }
+
+    /// Starts a root that must start.
+    pub async fn spawn(&self, name: &str) -> ActorHandle {
+        match self.try_spawn(name).await {
+            Ok(actor) => actor,
+            Err(error) => panic!("{name}: {error}"),
+        }
+    }
+
+    /// Asks an actor; each call is a new message.
+    pub async fn try_ask(&self, actor: &ActorHandle, message: &str) -> Result<String, CallError> {
+        let from = self.outside();
+        let (answer,) =
+            actor.call_durable(&HANDLE_REQUEST, from, |id| (id.to_owned(), message.as_bytes().to_vec())).await?;
+        Ok(String::from_utf8(answer.unwrap_or_default()).unwrap())
+    }
+
+    /// Asks an actor that must answer.
+    pub async fn ask(&self, actor: &ActorHandle, message: &str) -> String {
+        match self.try_ask(actor, message).await {
+            Ok(answer) => answer,
+            Err(error) => panic!("{message}: {error}"),
+        }
+    }
+
+    /// Sends a message and does not wait until it is processed.
+    pub async fn send(&self, actor: &ActorHandle, message: &str) -> Result<(), CallError> {
+        actor.send(&HANDLE_SEND, self.outside(), &(message.as_bytes().to_vec(),)).await
+    }
+
+    fn outside(&self) -> Outside<'static> {
+        Outside { source: "test", n: self.asked.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// Restarts an actor with its last state.
+    pub async fn resume(&self, actor: &ActorHandle) {
+        self.runtime.restart_actor(actor.id(), RestartFrom::Resume).await.unwrap();
+    }
+
+    /// A handle from an id in text.
+    pub fn handle(&self, id: &str) -> ActorHandle {
+        self.runtime.handle(id.trim().parse().unwrap())
+    }
+
+    /// The merged documents of a chain, with their types in front.
+    pub async fn events(&self, actor: TheaterId) -> Vec<(String, serde_json::Value)> {
+        let events = self.runtime.get_actor_events(actor, 0, usize::MAX).await.unwrap();
+        events
+            .iter()
+            .map(|event| {
+                let document = document::event_json(&actor, event).unwrap();
+                (event.event_type.to_string(), document["data"].clone())
+            })
+            .collect()
+    }
+
+    /// The documents of the events of one type.
+    pub async fn of_type(&self, actor: TheaterId, event_type: &str) -> Vec<serde_json::Value> {
+        self.events(actor).await.into_iter().filter(|(found, _)| found == event_type).map(|(_, data)| data).collect()
+    }
+
+    /// Every actor in the store.
+    pub async fn recorded(&self) -> Vec<ActorEntry> {
+        self.runtime.flush().await.unwrap();
+        self.runtime.store().actors(None, usize::MAX).await.unwrap()
+    }
+
+    /// Every chain verifies in full.
+    pub async fn verify(&self) {
+        self.runtime.flush().await.unwrap();
+        let report = verify_store(&**self.runtime.store(), Level::Full, &mut |_| {}).await.unwrap();
+        let faults: Vec<_> = report.actors.iter().filter_map(|actor| actor.fault.as_ref()).collect();
+        assert!(report.ok, "{faults:?}");
+    }
+
+    /// Stops every tree, and verifies every chain.
+    pub async fn close(&self) {
+        self.runtime.shutdown().await.unwrap();
+        self.verify().await;
+    }
+}
