@@ -15,11 +15,9 @@ impl Handler for Clock {
     type State = ();
 
     fn setup_host_functions(host: &mut HostLinker<'_, Self>) -> Result<()> {
-        host.interface("acme:clock/clock@1.0.0")?.func("now", Effect::Read, now)?.func_async(
-            "sleep",
-            Effect::Read,
-            sleep,
-        )?;
+        host.interface("acme:clock/clock@1.0.0")?
+            .func("now", Effect::Read, |call: Call<'_, Self>, ()| Ok((call.wall_ms(),)))?
+            .func_async("sleep", Effect::Read, sleep)?;
         Ok(())
     }
 

@@ -18,13 +18,26 @@ fn the_handler_fits_its_wit() {
 /// Builds the guest into a folder of the test's and puts its manifest beside it.
 fn sleeper(folder: &Path) -> PathBuf {
     let guest = Path::new(env!("CARGO_MANIFEST_DIR")).join("guest");
-    let mut options = Options::default();
-    options.target_dir = Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("guest-build"));
-    options.component = Some(folder.join("sleeper.wasm"));
+    let options = Options {
+        target_dir: Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("guest-build")),
+        component: Some(folder.join("sleeper.wasm")),
+        quiet: true,
+    };
     build_guest(&guest, &options).unwrap();
     let manifest = folder.join("sleeper.toml");
     std::fs::copy(guest.join("sleeper.toml"), &manifest).unwrap();
     manifest
+}
+
+/// `docs/writing-a-handler.md` shows the files of this example as they are.
+#[test]
+fn the_guide_shows_these_files() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let guide = std::fs::read_to_string(root.join("../../docs/writing-a-handler.md")).unwrap();
+    for file in ["wit/clock.wit", "src/lib.rs", "guest/src/lib.rs", "guest/sleeper.toml"] {
+        let text = std::fs::read_to_string(root.join(file)).unwrap();
+        assert!(guide.contains(&format!("\n{text}```\n")), "the guide does not show {file} as it is");
+    }
 }
 
 #[tokio::test]
