@@ -24,19 +24,20 @@ impl From<Status> for ExitCode {
 /// What a command gives back.
 pub(crate) type Outcome = Result<Status, Failure>;
 
-/// Why a command could not tell.
+/// Why a command could not do what was asked.
 #[derive(Debug)]
 pub(crate) struct Failure {
     /// `None`: whoever read the output has gone, and nobody needs to be told.
     sentence: Option<String>,
     causes: Vec<String>,
     help: Option<String>,
+    status: Status,
 }
 
 impl Failure {
     /// A failure in one sentence, in lower case and without a full stop.
     pub(crate) fn new(sentence: impl Into<String>) -> Self {
-        Self { sentence: Some(sentence.into()), causes: Vec::new(), help: None }
+        Self { sentence: Some(sentence.into()), causes: Vec::new(), help: None, status: Status::CannotTell }
     }
 
     /// An error as the failure, with its own causes.
@@ -50,6 +51,12 @@ impl Failure {
     pub(crate) fn because(mut self, error: &dyn Error) -> Self {
         self.add_cause(error);
         self.add_sources(error);
+        self
+    }
+
+    /// Makes it an answer: not that nothing could be told, but no.
+    pub(crate) fn no(mut self) -> Self {
+        self.status = Status::No;
         self
     }
 
@@ -82,7 +89,7 @@ impl Failure {
     }
 
     pub(crate) fn status(&self) -> Status {
-        if self.is_closed_output() { Status::Yes } else { Status::CannotTell }
+        self.status
     }
 
     /// Writes the failure to standard error.
@@ -102,7 +109,7 @@ impl Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
-            return Self { sentence: None, causes: Vec::new(), help: None };
+            return Self { sentence: None, causes: Vec::new(), help: None, status: Status::Yes };
         }
         Self::new("the output cannot be written").because(&error)
     }

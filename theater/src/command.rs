@@ -213,16 +213,16 @@ impl TheaterRuntime {
     }
 
     async fn all_actors(&self) -> Result<Vec<ActorProcess>, CommandError> {
-        let mut found = Vec::new();
-        for actor in self.actors() {
-            let children = match self.children_of(actor.actor_id).await {
-                // It has ended since.
-                Err(CommandError::NotFound(_)) => Vec::new(),
-                children => children?,
-            };
-            let ended = children.into_iter().filter(|child| self.actor(child.actor_id).is_none());
-            found.push(actor);
-            found.extend(ended);
+        let roots = self.actors().into_iter().filter(|actor| actor.parent.is_none());
+        let mut found: Vec<ActorProcess> = roots.collect();
+        // What is found is looked into in turn.
+        let mut at = 0;
+        while let Some(actor) = found.get(at) {
+            let actor = actor.actor_id;
+            at += 1;
+            if self.actor(actor).is_some() {
+                found.extend(self.children_of(actor).await?);
+            }
         }
         Ok(found)
     }

@@ -52,6 +52,9 @@ pub(crate) fn tree(args: &TreeArgs) -> Outcome {
             actors
         }
     };
+    if actors.is_empty() {
+        say(format_args!("note: no actor was started"));
+    }
     let mut out = Output::new();
     for root in nested(actors) {
         if args.json {
@@ -143,8 +146,8 @@ fn print(out: &mut Output, node: &Node, first: &str, rest: &str) -> Result<(), F
     };
     let restarts = match node.restarts {
         0 => String::new(),
-        1 => ", 1 restart".to_owned(),
-        many => format!(", {many} restarts"),
+        1 => ", incarnation 2 (1 restart)".to_owned(),
+        many => format!(", incarnation {} ({many} restarts)", node.incarnation),
     };
     let remark = node.remark.as_deref().and_then(|remark| remark.lines().next());
     let remark = remark.map(|remark| format!(": {remark}")).unwrap_or_default();

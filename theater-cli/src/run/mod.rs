@@ -97,7 +97,14 @@ async fn start(
         }
         Err(error) => {
             runtime.shutdown().await?;
-            Err(error.into())
+            let failure = Failure::of(&error);
+            Err(match error {
+                // It did run.
+                SpawnError::Failed { id, .. } | SpawnError::Ended { id, .. } => {
+                    failure.no().help(format!("`theater events {id}` shows what led to it"))
+                }
+                _ => failure,
+            })
         }
     }
 }
