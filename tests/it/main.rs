@@ -2,5 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bank;
+mod durability;
 mod hostile;
+mod lifecycle;
 mod supervision;

@@ -86,6 +86,13 @@ impl World {
         Ok(String::from_utf8(answer.unwrap_or_default()).unwrap())
     }
 
+    /// As [`World::try_ask`], but the answer stays in the process: nothing waits for the disk.
+    pub async fn try_call(&self, actor: &ActorHandle, message: &str) -> Result<String, CallError> {
+        let from = self.outside();
+        let (answer,) = actor.call(&HANDLE_REQUEST, from, |id| (id.to_owned(), message.as_bytes().to_vec())).await?;
+        Ok(String::from_utf8(answer.unwrap_or_default()).unwrap())
+    }
+
     /// Asks an actor that must answer.
     pub async fn ask(&self, actor: &ActorHandle, message: &str) -> String {
         match self.try_ask(actor, message).await {

@@ -4,7 +4,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use theater_chain::Digest;
+use theater_chain::{Digest, TheaterId};
 use wasmtime::ResourceLimiter;
 
 use crate::actor::Actor;
@@ -16,7 +16,7 @@ use crate::message::Reserved;
 pub(crate) type Slots = Vec<Box<dyn Any + Send>>;
 
 /// The data of an actor's wasmtime store.
-pub(crate) struct ActorStore {
+pub struct ActorStore {
     pub(crate) actor: Arc<Actor>,
     pub(crate) slots: Slots,
     pub(crate) memory: MemoryLimit,
@@ -24,6 +24,11 @@ pub(crate) struct ActorStore {
 }
 
 impl ActorStore {
+    /// The actor that the store belongs to.
+    pub fn actor_id(&self) -> TheaterId {
+        self.actor.id
+    }
+
     pub(crate) fn new(actor: Arc<Actor>, slots: Slots) -> Self {
         let max = actor.made.manifest.limits.memory;
         Self { actor, slots, memory: MemoryLimit { max, used: 0, refused: None }, turn: Turn::default() }

@@ -18,8 +18,8 @@ use crate::error::{ActorError, SpawnError};
 use crate::exit::ExitReason;
 use crate::failure;
 use crate::inbox::Life;
+use crate::instance::{ActorInstance, new_store};
 use crate::journal::Extras;
-use crate::live::{Live, new_store};
 use crate::message::Message;
 use crate::runner::{self, run_turn};
 use crate::start::Start;
@@ -171,7 +171,7 @@ async fn start_handlers(actor: &Arc<Actor>, slots: &mut Slots) -> Result<(), Exi
 }
 
 /// Makes an instance, within `init_timeout`: a component's start functions are guest code too.
-async fn instantiate(actor: &Arc<Actor>, slots: Slots) -> Result<Box<Live>, Finished> {
+async fn instantiate(actor: &Arc<Actor>, slots: Slots) -> Result<Box<ActorInstance>, Finished> {
     let permit = tokio::select! {
         biased;
         cause = actor.control.killed() => return Err(ended(ExitReason::Killed(cause), slots)),
@@ -186,7 +186,7 @@ async fn instantiate(actor: &Arc<Actor>, slots: Slots) -> Result<Box<Live>, Fini
     let turn = std::mem::take(&mut store.data_mut().turn);
     let refused = store.data().memory.refused;
     let error = match outcome {
-        Drive::Done(Ok(instance)) => return Ok(Box::new(Live::new(store, instance, permit))),
+        Drive::Done(Ok(instance)) => return Ok(Box::new(ActorInstance::new(store, instance, permit))),
         Drive::Done(Err(error)) => {
             let mut failure = failure::classify(&error, turn, refused);
             if failure.kind == ErrorType::HostCallFailed {
@@ -208,7 +208,7 @@ fn ended(reason: ExitReason, slots: Slots) -> Finished {
 }
 
 /// Gives a parked actor a fresh instance; its state is installed without guest code.
-pub(crate) async fn wake(actor: &Arc<Actor>, slots: Slots) -> Result<Box<Live>, Finished> {
+pub(crate) async fn wake(actor: &Arc<Actor>, slots: Slots) -> Result<Box<ActorInstance>, Finished> {
     let live = instantiate(actor, slots).await?;
     let finished = resumed(actor, live).await;
     match (finished.life, finished.end) {
@@ -218,7 +218,7 @@ pub(crate) async fn wake(actor: &Arc<Actor>, slots: Slots) -> Result<Box<Live>, 
 }
 
 /// Calls the optional export that runs after state was installed.
-async fn resumed(actor: &Arc<Actor>, live: Box<Live>) -> Finished {
+async fn resumed(actor: &Arc<Actor>, live: Box<ActorInstance>) -> Finished {
     if actor.made.component.export(RESUMED.interface, RESUMED.function).is_none() {
         return Finished { life: Life::Live(live), end: None, failed: None };
     }

@@ -18,6 +18,9 @@ const WASM_STACK: usize = 512 << 10;
 /// theirs: an overflow there would abort the process, so it is wide (its memory is lazy).
 const FIBER_STACK: usize = 2 << 20;
 
+/// Core instances of one component; a guest that was made into a component has three or four.
+const CORE_INSTANCES: u32 = 64;
+
 /// Builds an engine for at most `live` instances at once and starts its ticker.
 pub(crate) fn build(live: u32) -> Result<Engine> {
     let engine = Engine::new(&config(Some(live)))
@@ -47,12 +50,12 @@ fn config(live: Option<u32>) -> Config {
     if let Some(live) = live {
         let mut pool = PoolingAllocationConfig::default();
         pool.total_component_instances(live)
-            .total_core_instances(live.saturating_mul(2))
-            .total_memories(live)
-            .total_tables(live.saturating_mul(2))
+            .total_core_instances(live.saturating_mul(CORE_INSTANCES))
+            .total_memories(live.saturating_mul(2))
+            .total_tables(live.saturating_mul(4))
             .total_stacks(live)
-            .max_core_instances_per_component(64)
-            .max_memories_per_component(8)
+            .max_core_instances_per_component(CORE_INSTANCES)
+            .max_memories_per_component(4)
             .max_tables_per_component(16)
             .table_elements(100_000)
             .max_memory_size(1 << 32)

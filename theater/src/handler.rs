@@ -195,18 +195,11 @@ impl<H: Handler> ErasedHandler for Registered<H> {
             // Read here once so that a wrong key is found before anything starts.
             manifest.config::<H::Config>(index)?;
         }
+        // Not both: a manifest that lists and grants a handler is refused when it is read.
         let asked = match (listed, manifest.grant::<H::Permissions>(H::NAME)) {
-            (Some(index), None) => manifest.permissions::<H::Permissions>(index)?,
+            (Some(index), _) => manifest.permissions::<H::Permissions>(index)?,
             (None, Some(grant)) => grant?,
             (None, None) => return Ok(None),
-            (Some(_), Some(_)) => {
-                return Err(SpawnError::Permission {
-                    manifest: manifest.path.display().to_string(),
-                    handler: H::NAME.to_owned(),
-                    reason: "it is listed and granted; what is listed is held for children too, so remove the grant"
-                        .to_owned(),
-                });
-            }
         };
         let value = self.narrowed(manifest, asked, parent)?;
         let json = serde_json::to_value(&value).map_err(|error| SpawnError::Permission {

@@ -4,12 +4,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::ActorInstance;
 use crate::actor::{Actor, lock};
 use crate::actor_store::Slots;
 use crate::error::CallError;
 use crate::exit::ExitReason;
 use crate::exits::StoppedBy;
-use crate::live::Live;
 use crate::message::Message;
 use crate::runner;
 
@@ -48,7 +48,7 @@ pub(crate) enum Phase {
 /// An actor between two calls.
 pub(crate) enum Life {
     /// With an instance.
-    Live(Box<Live>),
+    Live(Box<ActorInstance>),
     /// Without: the handlers' states alone; the next call makes a fresh instance.
     Parked(Slots),
 }
@@ -91,7 +91,7 @@ impl Inbox {
     }
 
     /// Takes the instance of an idle actor, if it has one.
-    pub(crate) fn park(&mut self) -> Option<Box<Live>> {
+    pub(crate) fn park(&mut self) -> Option<Box<ActorInstance>> {
         if self.scheduled || !matches!(self.phase, Phase::Running) {
             return None;
         }

@@ -26,10 +26,10 @@ mod handle;
 mod handler;
 mod host_call;
 mod inbox;
+mod instance;
 mod interface;
 mod journal;
 mod linker;
-mod live;
 mod manifest;
 mod message;
 mod prepare;
@@ -52,6 +52,7 @@ mod waits;
 pub mod wit;
 mod wit_type;
 
+pub use actor_store::ActorStore;
 pub use call::{Call, Relation};
 pub use chain_view::{ChainRange, ChainView, ReadError};
 pub use command::{CommandError, TheaterCommand, TheaterReply};
@@ -63,12 +64,13 @@ pub use exits::{ChildExit, HeldMailbox, StoppedBy};
 pub use export::{Export, ExportLinker, Params, Results, Returned};
 pub use handle::{ActorHandle, Outside};
 pub use handler::{Handler, NoConfig, NoPermissions};
+pub use instance::ActorInstance;
 pub use linker::{AsyncHostFn, HostLinker, HostParams, HostResults, InterfaceLinker};
 pub use manifest::{Durability, FileError, HandlerEntry, Limits, ManifestConfig, ManifestError, read_below};
 pub use process::{ActorProcess, ActorStatus, status_of};
 pub use runtime::{BuildError, HandlerInterfaces, TheaterRuntime, TheaterRuntimeBuilder};
 pub use spawn::RestartFrom;
-pub use start::{ActorRef, Start};
+pub use start::{ActorRef, ShutdownReceiver, Start};
 pub use stop::Shutdown;
 pub use subtree::{ChildError, Subtree};
 pub use theater_chain as chain;
@@ -76,3 +78,8 @@ pub use theater_chain::data::{Effect, ErrorType, KillCause};
 pub use theater_chain::{ChainEvent, ChainStore, Digest, StateChain, StoreError, TheaterId};
 pub use wasmtime;
 pub use wasmtime::{Error, Result};
+
+/// The guide is Markdown, so its code is compiled here.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/writing-a-handler.md")]
+struct WritingAHandler;

@@ -86,30 +86,29 @@ fn read_file(manifest: &ManifestConfig, key: &'static str, path: &Path, max: u64
 
 /// The handlers of the `[[handlers]]` entries, in order.
 fn listed(shared: &Shared, manifest: &ManifestConfig) -> Result<Vec<Arc<dyn ErasedHandler>>, SpawnError> {
-    let find = |name: &str| shared.handlers.iter().find(|handler| handler.name() == name).cloned();
-    let unknown = |name: &str, place: &str| {
-        let names: Vec<_> = shared.handlers.iter().map(|handler| handler.name()).collect();
-        let near = names.iter().copied().min_by_key(|known| strsim::damerau_levenshtein(name, known));
-        let hint = match near.filter(|known| strsim::damerau_levenshtein(name, known) <= known.len() / 2) {
-            Some(known) => format!("; did you mean `{known}`?"),
-            None => format!("; it was composed with: {}", names.join(", ")),
-        };
-        ManifestError::of_file(
-            &manifest.path,
-            format!("{place} names handler `{name}`, which this runtime does not have{hint}"),
-        )
+    let find = |name: &str, place: &str, line: usize| {
+        shared.handlers.iter().find(|handler| handler.name() == name).cloned().ok_or_else(|| {
+            let reason = format!(
+                "{place} names handler `{name}`, which this runtime does not have; {}",
+                suggestion(shared, name)
+            );
+            ManifestError::new(&manifest.path, Some(line), &reason)
+        })
     };
-    for name in manifest.grants.keys() {
-        if find(name).is_none() {
-            return Err(unknown(name, "[grants]").into());
-        }
+    for (name, grant) in &manifest.grants {
+        find(name, &format!("[grants.{name}]"), grant.line)?;
     }
     let entries = manifest.handlers.iter();
-    entries
-        .map(|entry| {
-            find(&entry.name).ok_or_else(|| {
-                ManifestError { line: Some(entry.line), ..unknown(&entry.name, "this [[handlers]] entry") }.into()
-            })
-        })
-        .collect()
+    entries.map(|entry| Ok(find(&entry.name, "this [[handlers]] entry", entry.line)?)).collect()
+}
+
+/// The handler that was probably meant, or all that there are.
+fn suggestion(shared: &Shared, name: &str) -> String {
+    let names: Vec<_> = shared.handlers.iter().map(|handler| handler.name()).collect();
+    let near = names.iter().map(|known| (strsim::damerau_levenshtein(name, known), *known)).min();
+    match near.filter(|(distance, known)| *distance <= known.len() / 2) {
+        Some((_, known)) => format!("did you mean `{known}`?"),
+        None if names.is_empty() => "it was composed without handlers".to_owned(),
+        None => format!("it was composed with: {}", names.join(", ")),
+    }
 }

@@ -17,7 +17,7 @@ use crate::error::ActorError;
 use crate::exit::ExitReason;
 use crate::handler::panic_text;
 use crate::inbox::{Life, Work};
-use crate::live;
+use crate::instance::{self, ActorInstance};
 use crate::message::{self, Message};
 use crate::shared::Shared;
 use crate::turn::{Finished, Mode, record_error, turn};
@@ -101,7 +101,7 @@ async fn step(actor: &Arc<Actor>, message: Box<Message>, life: Life) -> Finished
         && finished.end.is_none()
         && live.is_aged()
     {
-        live::record_drop(actor, DropReason::Aged);
+        instance::record_drop(actor, DropReason::Aged);
         finished.life = match finished.life {
             Life::Live(live) => Life::Parked(live.into_slots()),
             parked @ Life::Parked(_) => parked,
@@ -111,7 +111,12 @@ async fn step(actor: &Arc<Actor>, message: Box<Message>, life: Life) -> Finished
 }
 
 /// Runs a turn; one that turns out to be long goes on in the background, so that it delays nobody.
-pub(crate) async fn run_turn(actor: &Arc<Actor>, live: Box<live::Live>, message: Box<Message>, mode: Mode) -> Finished {
+pub(crate) async fn run_turn(
+    actor: &Arc<Actor>,
+    live: Box<ActorInstance>,
+    message: Box<Message>,
+    mode: Mode,
+) -> Finished {
     let busy = Arc::new(AtomicBool::new(false));
     let turn = turn(actor.clone(), live, message, mode, busy.clone());
     in_background_when(&actor.shared, busy, Box::pin(turn)).await

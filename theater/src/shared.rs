@@ -10,8 +10,8 @@ use crate::background::Background;
 use crate::component::Components;
 use crate::handle::InFlight;
 use crate::handler::ErasedHandler;
+use crate::instance::LivePool;
 use crate::journal::Journal;
-use crate::live::LivePool;
 use crate::sources::Sources;
 use crate::tree::Tree;
 

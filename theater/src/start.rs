@@ -143,6 +143,12 @@ impl ActorRef {
         Ok((actor, answer))
     }
 
+    /// Tells when the actor is asked to stop or is killed, for a task that would rather finish what
+    /// it does: tasks are dropped when the actor ends.
+    pub fn shutdown(&self) -> ShutdownReceiver {
+        ShutdownReceiver(self.actor.clone())
+    }
+
     /// Spawns a task that ends with the actor; if that has ended, the task does not run.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let Some(actor) = self.actor.upgrade() else {
@@ -187,6 +193,22 @@ impl ActorRef {
             let event = PermissionDenied { handler: self.handler.to_owned(), rule: rule.into() };
             let payload = actor.recorder.payload(&[("message", Some(&payload::text(message)))]);
             actor.recorder.append(&event, payload);
+        }
+    }
+}
+
+/// Learns that an actor is about to end.
+#[derive(Clone)]
+pub struct ShutdownReceiver(Weak<Actor>);
+
+impl ShutdownReceiver {
+    /// Completes when the actor is asked to stop, is killed, or has ended.
+    pub async fn requested(&self) {
+        if let Some(actor) = self.0.upgrade() {
+            tokio::select! {
+                () = actor.control.stopping() => {}
+                _ = actor.wait_ended() => {}
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use theater_chain::data::{ActorErrorData, Call, CallReturned, ErrorType, KillCause, Lane, StateUpdated};
 use theater_chain::{Answered, Digest, payload};
 
+use crate::ActorInstance;
 use crate::actor::{Actor, Committed};
 use crate::actor_store::{Slots, Turn};
 use crate::drive::{Drive, drive};
@@ -17,7 +18,6 @@ use crate::export::{CallReturn, encode_err};
 use crate::failure;
 use crate::inbox::Life;
 use crate::journal::Extras;
-use crate::live::Live;
 use crate::manifest::Durability;
 use crate::message::{Answer, Message};
 use crate::recorder::Appended;
@@ -65,7 +65,7 @@ impl FailedCall {
 /// Runs the export that `message` calls.
 pub(crate) async fn turn(
     actor: Arc<Actor>,
-    mut live: Box<Live>,
+    mut live: Box<ActorInstance>,
     message: Box<Message>,
     mode: Mode,
     busy: Arc<AtomicBool>,
@@ -81,7 +81,7 @@ pub(crate) async fn turn(
     let before = actor.committed();
     let outcome = {
         let params = payload::field(message.payload.bytes(), "params").ok().flatten().unwrap_or(&[NIL]);
-        let Live { store, instance, .. } = &mut *live;
+        let ActorInstance { store, instance, .. } = &mut *live;
         let call = found.def.invoke(store, instance, &found.index, before.state.as_deref(), params);
         drive(&actor, mode.budget, &busy, call).await
     };
@@ -144,7 +144,13 @@ impl Open<'_> {
         Ok(())
     }
 
-    async fn commit(mut self, live: Box<Live>, turn: Turn, state: Option<Vec<u8>>, result: Vec<u8>) -> Finished {
+    async fn commit(
+        mut self,
+        live: Box<ActorInstance>,
+        turn: Turn,
+        state: Option<Vec<u8>>,
+        result: Vec<u8>,
+    ) -> Finished {
         let changed = state.as_deref() != self.before.state.as_deref();
         let payload = self.actor.recorder.payload(&[("result", Some(&result))]);
         let appended = if changed {
@@ -204,7 +210,7 @@ impl Open<'_> {
     }
 
     /// The guest answered `err`: recorded, the state stays, its sends are dropped with the turn.
-    async fn refuse(mut self, live: Box<Live>, reason: &str) -> Finished {
+    async fn refuse(mut self, live: Box<ActorInstance>, reason: &str) -> Finished {
         let result = encode_err(reason);
         let payload = self.actor.recorder.payload(&[("result", Some(&result))]);
         let event = CallReturned { ok: false, state_hash: self.before.hash };

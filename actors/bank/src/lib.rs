@@ -69,31 +69,13 @@ impl Messages for Bank {
         };
         match &outcome {
             Outcome::Applied { tx, amount } => {
-                tell(
-                    &self.ledger,
-                    &Applied {
-                        tx: *tx,
-                        amount: *amount,
-                    },
-                );
+                tell(&self.ledger, &Applied { tx: *tx, amount: *amount });
             }
             Outcome::Rejected { tx, reason } => {
-                tell(
-                    &self.audit,
-                    &Incident::Rejected {
-                        tx: *tx,
-                        reason: reason.clone(),
-                    },
-                );
+                tell(&self.audit, &Incident::Rejected { tx: *tx, reason: reason.clone() });
             }
             Outcome::Failed { tx, error } => {
-                tell(
-                    &self.audit,
-                    &Incident::Failed {
-                        tx: *tx,
-                        error: error.clone(),
-                    },
-                );
+                tell(&self.audit, &Incident::Failed { tx: *tx, error: error.clone() });
             }
         }
         Reply::json(&outcome.answer())
@@ -109,51 +91,24 @@ impl Children for Bank {
             return Ok(());
         }
         *self.restarts.entry(name.clone()).or_default() += 1;
-        tell(
-            &self.audit,
-            &Incident::Restarted {
-                child: name,
-                error: error.to_string(),
-            },
-        );
+        tell(&self.audit, &Incident::Restarted { child: name, error: error.to_string() });
         Ok(())
     }
 }
 
 impl Bank {
     fn apply(&mut self, transaction: &Transaction) -> Outcome {
-        let Transaction {
-            tx,
-            from,
-            to,
-            amount,
-            memo,
-        } = transaction.clone();
+        let Transaction { tx, from, to, amount, memo } = transaction.clone();
         let (from_group, to_group) = (self.accounts[&from].clone(), self.accounts[&to].clone());
         let result = if from_group == to_group {
-            self.ask(
-                &from_group,
-                &WorkerRequest::Transfer {
-                    tx,
-                    from,
-                    to,
-                    amount,
-                    memo,
-                },
-            )
+            self.ask(&from_group, &WorkerRequest::Transfer { tx, from, to, amount, memo })
         } else {
             self.transfer_between(&from_group, &to_group, transaction)
         };
         match result {
             Ok(WorkerAnswer::Done) => Outcome::Applied { tx, amount },
-            Ok(WorkerAnswer::Refused(reason)) => Outcome::Rejected {
-                tx: Some(tx),
-                reason,
-            },
-            Err(error) => Outcome::Failed {
-                tx,
-                error: error.to_string(),
-            },
+            Ok(WorkerAnswer::Refused(reason)) => Outcome::Rejected { tx: Some(tx), reason },
+            Err(error) => Outcome::Failed { tx, error: error.to_string() },
         }
     }
 
@@ -165,30 +120,13 @@ impl Bank {
         to_group: &str,
         transaction: &Transaction,
     ) -> Result<WorkerAnswer> {
-        let Transaction {
-            tx,
-            from,
-            to,
-            amount,
-            memo,
-        } = transaction.clone();
-        let withdraw = WorkerRequest::Withdraw {
-            account: from.clone(),
-            amount,
-        };
+        let Transaction { tx, from, to, amount, memo } = transaction.clone();
+        let withdraw = WorkerRequest::Withdraw { account: from.clone(), amount };
         match self.ask(from_group, &withdraw)? {
             WorkerAnswer::Done => {}
             refused => return Ok(refused),
         }
-        let deposited = self.ask(
-            to_group,
-            &WorkerRequest::Deposit {
-                tx,
-                account: to,
-                amount,
-                memo,
-            },
-        );
+        let deposited = self.ask(to_group, &WorkerRequest::Deposit { tx, account: to, amount, memo });
         if !matches!(deposited, Ok(WorkerAnswer::Done)) {
             self.owed.push((from, amount));
             self.pay_owed();
@@ -200,10 +138,7 @@ impl Bank {
     fn pay_owed(&mut self) {
         for (account, amount) in std::mem::take(&mut self.owed) {
             let group = self.accounts[&account].clone();
-            let refund = WorkerRequest::Refund {
-                account: account.clone(),
-                amount,
-            };
+            let refund = WorkerRequest::Refund { account: account.clone(), amount };
             if let Err(error) = self.ask(&group, &refund) {
                 warn!("{amount} stay owed to {account}: {error}");
                 self.owed.push((account, amount));

@@ -54,15 +54,8 @@ impl Bank {
             totals,
             owed,
             restarts: self.restarts.clone(),
-            ledger: LedgerCounts {
-                count: ledger.count,
-                volume: ledger.volume,
-            },
-            audit: AuditCounts {
-                rejected: audit.rejected,
-                failed: audit.failed,
-                restarted: audit.restarted,
-            },
+            ledger: LedgerCounts { count: ledger.count, volume: ledger.volume },
+            audit: AuditCounts { rejected: audit.rejected, failed: audit.failed, restarted: audit.restarted },
         })
     }
 }

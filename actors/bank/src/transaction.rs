@@ -22,13 +22,8 @@ impl Transaction {
         let json: Value = serde_json::from_slice(line).map_err(|error| reject(None, error))?;
         let tx = json.get("tx").and_then(Value::as_u64);
         let transaction: Self = serde_json::from_value(json).map_err(|error| reject(tx, error))?;
-        let Self {
-            from, to, amount, ..
-        } = &transaction;
-        if let Some(unknown) = [from, to]
-            .into_iter()
-            .find(|name| !accounts.contains_key(*name))
-        {
+        let Self { from, to, amount, .. } = &transaction;
+        if let Some(unknown) = [from, to].into_iter().find(|name| !accounts.contains_key(*name)) {
             return Err(reject(tx, format!("no account {unknown}")));
         }
         if from == to {
@@ -42,10 +37,7 @@ impl Transaction {
 }
 
 fn reject(tx: Option<u64>, reason: impl ToString) -> Outcome {
-    Outcome::Rejected {
-        tx,
-        reason: reason.to_string(),
-    }
+    Outcome::Rejected { tx, reason: reason.to_string() }
 }
 
 /// What became of a line.
@@ -73,11 +65,6 @@ impl Outcome {
             Self::Rejected { tx, reason } => (*tx, "rejected", Some(reason.as_str()), None),
             Self::Failed { tx, error } => (Some(*tx), "failed", None, Some(error.as_str())),
         };
-        Answer {
-            tx,
-            status,
-            reason,
-            error,
-        }
+        Answer { tx, status, reason, error }
     }
 }

@@ -32,9 +32,7 @@ type State = Option<Vec<u8>>;
 fn count(state: &State) -> Result<u64, String> {
     let Some(bytes) = state else { return Ok(0) };
     let number = bytes.as_slice().try_into();
-    number
-        .map(u64::from_le_bytes)
-        .map_err(|_| format!("a state has 8 bytes, not {}", bytes.len()))
+    number.map(u64::from_le_bytes).map_err(|_| format!("a state has 8 bytes, not {}", bytes.len()))
 }
 
 fn state(count: u64) -> State {
@@ -56,10 +54,7 @@ impl message_server_client::Guest for Bare {
         }
     }
 
-    fn handle_request(
-        old: State,
-        (_id, message): (String, Vec<u8>),
-    ) -> Result<(State, Option<Vec<u8>>), String> {
+    fn handle_request(old: State, (_id, message): (String, Vec<u8>)) -> Result<(State, Option<Vec<u8>>), String> {
         let next = match message.as_slice() {
             b"inc" => count(&old)? + 1,
             b"get" => count(&old)?,

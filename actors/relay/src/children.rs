@@ -16,9 +16,7 @@ fn simple(verb: &str, rest: &str) -> Option<Result<String>> {
         "resume" => supervisor::resume(path, bytes_of(bytes)),
         "stop" => supervisor::stop_child(rest).map(|()| "stopped".to_owned()),
         "restart" => supervisor::restart_child(rest).map(|()| "restarted".to_owned()),
-        "state" => {
-            supervisor::child_state(rest).map(|state| state.map_or("none".to_owned(), text_of))
-        }
+        "state" => supervisor::child_state(rest).map(|state| state.map_or("none".to_owned(), text_of)),
         "events" => supervisor::child_events(rest).map(types),
         "list" => Ok(supervisor::list_children().join("\n")),
         _ => return None,
@@ -40,7 +38,7 @@ fn by_spec(verb: &str, rest: &str) -> Option<Result<String>> {
     })
 }
 
-fn restart_with(id: &str, arguments: &str) -> Result<String> {
+pub(crate) fn restart_with(id: &str, arguments: &str) -> Result<String> {
     let state = match split(arguments) {
         ("reset", "") => RestartState::Reset,
         ("resume", "") => RestartState::Resume,

@@ -7,7 +7,7 @@
 //! - children: `spawn PATH [INIT]`, `resume PATH [STATE]`, `stop ID`, `restart ID`, `state ID`,
 //!   `events ID` (their types), `list`
 //! - children in full: `terminate ID`, `which`, `count`, `restart-with ID reset|resume|custom STATE`,
-//!   `escalate REASON`
+//!   `escalate REASON`, `keep reset|resume` (restarts each child that fails)
 //! - itself: `ping`, `id`, `log`, `chain` (its event types), `panic`, `shutdown [DATA]`
 //!
 //! The answer is what came back, or `error: ` and why not. A one-way message `do ORDER` is obeyed and
@@ -20,6 +20,8 @@ use theater_actor::prelude::*;
 #[derive(Default, Serialize, Deserialize)]
 struct Relay {
     log: Vec<String>,
+    /// It restarts children that fail, with the state that this names.
+    keep: Option<String>,
 }
 
 impl Actor for Relay {
@@ -59,6 +61,9 @@ impl Messages for Relay {
 impl Children for Relay {
     fn handle_child_error(&mut self, child: &str, error: &ActorError) -> Result<()> {
         self.log.push(format!("child-error {child} {error}"));
+        if let Some(state) = &self.keep {
+            children::restart_with(child, state)?;
+        }
         Ok(())
     }
 
@@ -76,8 +81,7 @@ impl Children for Relay {
 
 impl Relay {
     fn answer(&mut self, order: &str) -> String {
-        self.obey(order)
-            .unwrap_or_else(|refused| format!("error: {refused}"))
+        self.obey(order).unwrap_or_else(|refused| format!("error: {refused}"))
     }
 
     fn obey(&mut self, order: &str) -> Result<String> {
@@ -88,6 +92,10 @@ impl Relay {
         let (id, text) = split(rest);
         Ok(match verb {
             "ping" => "pong".to_owned(),
+            "keep" => {
+                self.keep = Some(rest.to_owned());
+                "keeping".to_owned()
+            }
             "id" => runtime::self_id(),
             "log" => self.log.join("\n"),
             "chain" => types(runtime::chain()?),
@@ -121,11 +129,7 @@ fn text_of(bytes: Vec<u8>) -> String {
 
 /// The types of events, a line each.
 fn types(chain: Vec<ChainEvent>) -> String {
-    chain
-        .into_iter()
-        .map(|event| event.event_type)
-        .collect::<Vec<_>>()
-        .join("\n")
+    chain.into_iter().map(|event| event.event_type).collect::<Vec<_>>().join("\n")
 }
 
 theater_actor::export!(Relay: messages, children);

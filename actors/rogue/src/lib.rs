@@ -60,18 +60,14 @@ impl Rogue {
                 info!("{}", "all work and no play ".repeat(50));
                 Ok(())
             })?,
-            "flood-chain" => flood(rest, || {
-                runtime::chain().map(|chain| drop(black_box(chain)))
-            })?,
+            "flood-chain" => flood(rest, || runtime::chain().map(|chain| drop(black_box(chain))))?,
             "flood-send" => {
                 let (id, times) = rest.split_once(' ').unwrap_or((rest, ""));
                 flood(times, || message::send(id, "flood"))?;
             }
             "sleepless" => message::send(&runtime::self_id(), "sleepless")?,
             "stop-foreign" => reply = told(supervisor::stop_child(rest).map(|()| "stopped")),
-            "restart-foreign" => {
-                reply = told(supervisor::restart_child(rest).map(|()| "restarted"))
-            }
+            "restart-foreign" => reply = told(supervisor::restart_child(rest).map(|()| "restarted")),
             "state-foreign" => reply = told(supervisor::child_state(rest).map(|_| "read")),
             "events-foreign" => reply = told(supervisor::child_events(rest).map(|_| "read")),
             "shutdown" => runtime::shutdown((!rest.is_empty()).then_some(rest.as_bytes())),
@@ -116,11 +112,7 @@ fn hoard() {
 
 /// Does something so many times, or for ever where no number is given.
 fn flood(times: &str, mut act: impl FnMut() -> Result<()>) -> Result<()> {
-    let times = if times.is_empty() {
-        u64::MAX
-    } else {
-        times.parse()?
-    };
+    let times = if times.is_empty() { u64::MAX } else { times.parse()? };
     (0..times).try_for_each(|_| act())
 }
 

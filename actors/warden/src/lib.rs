@@ -47,16 +47,8 @@ impl Children for Warden {
 
 impl Policy for Warden {
     fn decide(&mut self, failure: &ChildFailure) -> Result<Decision> {
-        let ChildFailure {
-            child_id,
-            incarnation,
-            class,
-            attempts,
-            ..
-        } = failure;
-        self.log.push(format!(
-            "decide {child_id} {incarnation} {class} {attempts}"
-        ));
+        let ChildFailure { child_id, incarnation, class, attempts, .. } = failure;
+        self.log.push(format!("decide {child_id} {incarnation} {class} {attempts}"));
         Ok(match self.verdict.as_str() {
             "restart" => Decision::Restart(RestartState::Reset),
             "resume" => Decision::Restart(RestartState::Resume),

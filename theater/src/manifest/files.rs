@@ -17,6 +17,9 @@ pub enum FileError {
     /// There is no such file.
     #[error("there is no such file in {0}")]
     Missing(String),
+    /// The path leads to a folder, a pipe or a device.
+    #[error("it is not a file")]
+    NotAFile,
     /// The file is larger than allowed.
     #[error("it is larger than {0} bytes")]
     TooLarge(u64),
@@ -37,12 +40,17 @@ pub fn read_below(folder: &Path, path: &Path, max: u64) -> Result<Bytes, FileErr
     }
     let dir = Dir::open_ambient_dir(folder, ambient_authority())
         .map_err(|error| FileError::Io(format!("folder {}: {error}", folder.display())))?;
-    let file = dir.open(path).map_err(|error| match error.kind() {
+    let refused = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => FileError::Missing(folder.display().to_string()),
         // cap-std refuses a link that leads out of the folder with this kind.
         std::io::ErrorKind::PermissionDenied if leads_out(folder, path) => outside(),
         _ => FileError::Io(error.to_string()),
-    })?;
+    };
+    // Asked first: to open a pipe would wait for its other end.
+    if !dir.metadata(path).map_err(refused)?.is_file() {
+        return Err(FileError::NotAFile);
+    }
+    let file = dir.open(path).map_err(refused)?;
     let mut bytes = Vec::new();
     file.take(max + 1).read_to_end(&mut bytes).map_err(|error| FileError::Io(error.to_string()))?;
     if bytes.len() as u64 > max {

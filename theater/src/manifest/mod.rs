@@ -1,11 +1,14 @@
 //! The manifest: what an actor is made of, what it may use and its limits. Reading one starts
 //! nothing; handler entries are kept with their places in the file and read by the handlers' types.
 
+mod fault;
 mod files;
 mod parse;
 mod quantity;
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,6 +20,9 @@ use theater_chain::Digest;
 pub use files::{FileError, read_below};
 pub use parse::HandlerEntry;
 pub(crate) use parse::PermissionTable;
+
+/// The largest manifest, in bytes.
+const MAX_MANIFEST: u64 = 1 << 20;
 
 /// A manifest as read from a file or from the store.
 #[derive(Debug, Clone)]
@@ -51,11 +57,13 @@ impl ManifestConfig {
     ///
     /// # Errors
     /// One sentence with file and line: the file cannot be read, is not TOML, has an unknown or
-    /// missing key or a value of the wrong kind.
+    /// missing key or a value of the wrong kind, or is larger than 1 MiB.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, ManifestError> {
         let path = path.as_ref();
-        let source = std::fs::read(path)
-            .map_err(|error| ManifestError::of_file(path, format!("the manifest cannot be read: {error}")))?;
+        let mut source = Vec::new();
+        File::open(path)
+            .and_then(|file| file.take(MAX_MANIFEST + 1).read_to_end(&mut source))
+            .map_err(|error| ManifestError::new(path, None, &format!("the manifest cannot be read: {error}")))?;
         Self::from_source(path, source)
     }
 
@@ -159,7 +167,15 @@ pub struct ManifestError {
 }
 
 impl ManifestError {
-    pub(crate) fn of_file(file: &Path, reason: impl Into<String>) -> Self {
-        Self { file: file.display().to_string(), line: None, reason: reason.into() }
+    /// Characters of a reason; it may quote the manifest.
+    const LONGEST: usize = 1_000;
+
+    /// A reason in one line, whatever it quotes.
+    pub(crate) fn new(file: &Path, line: Option<usize>, reason: &str) -> Self {
+        let mut shown = String::new();
+        for letter in reason.chars().take(Self::LONGEST) {
+            if letter.is_control() { shown.extend(letter.escape_default()) } else { shown.push(letter) }
+        }
+        Self { file: file.display().to_string(), line, reason: shown }
     }
 }

@@ -10,8 +10,9 @@ use theater_chain::Digest;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use super::quantity::{Rate, Size, Time};
-use super::{Durability, Limits, ManifestConfig, ManifestError};
+use super::fault::{self, line_of, located};
+use super::quantity::{Count, Rate, Size, Time};
+use super::{Durability, Limits, MAX_MANIFEST, ManifestConfig, ManifestError};
 
 /// A `[[handlers]]` entry.
 #[derive(Debug, Clone)]
@@ -30,6 +31,8 @@ pub struct HandlerEntry {
 pub(crate) struct PlacedTable {
     table: toml::Table,
     place: Place,
+    /// The line where it stands, from 1.
+    pub(crate) line: usize,
 }
 
 /// Where it stands in the file.
@@ -44,50 +47,77 @@ pub(super) type ConfigTable = PlacedTable;
 pub(crate) type PermissionTable = PlacedTable;
 
 impl PlacedTable {
-    fn new(table: DeTable<'_>, place: Place) -> Result<Self, toml::de::Error> {
+    fn new(table: DeTable<'_>, place: Place, line: usize) -> Result<Self, toml::de::Error> {
         let value = Spanned::new(0..0, DeValue::Table(table));
-        Ok(Self { table: toml::Table::deserialize(ValueDeserializer::from(value))?, place })
+        Ok(Self { table: toml::Table::deserialize(ValueDeserializer::from(value))?, place, line })
     }
 
-    /// Reads the table as `T`; an unknown key is an error with its line.
+    /// Reads the table as `T`; an unknown key is an error with its line, also where `T` ignores it.
     pub(super) fn read<T: DeserializeOwned + Default>(&self, manifest: &ManifestConfig) -> Result<T, ManifestError> {
         if self.table.is_empty() {
             return Ok(T::default());
         }
-        T::deserialize(toml::Value::Table(self.table.clone())).map_err(|error| {
+        let mut ignored = None;
+        let read = serde_ignored::deserialize(toml::Value::Table(self.table.clone()), |path| {
+            ignored.get_or_insert_with(|| path.to_string());
+        });
+        match (read, ignored) {
+            (Ok(value), None) => Ok(value),
+            (Ok(_), Some(key)) => Err(self.unread(manifest, &key)),
             // The text is read again to find the line.
-            self.locate::<T>(manifest).unwrap_or_else(|| located(&manifest.path, &manifest.source, &error, None))
-        })
+            (Err(error), _) => Err(self
+                .locate::<T>(manifest)
+                .unwrap_or_else(|| located(&manifest.path, &manifest.source, &error, None))),
+        }
     }
 
     fn locate<T: DeserializeOwned>(&self, manifest: &ManifestConfig) -> Option<ManifestError> {
+        let (at, value) = self.reparse(manifest)?;
+        let error = T::deserialize(ValueDeserializer::from(Spanned::new(at..at, value))).err()?;
+        Some(located(&manifest.path, &manifest.source, &error, Some(at)))
+    }
+
+    fn unread(&self, manifest: &ManifestConfig, key: &str) -> ManifestError {
+        // Steps into an optional value are written as `?`.
+        let steps: Vec<&str> = key.split('.').filter(|step| *step != "?").collect();
+        let (at, found) = match self.reparse(manifest) {
+            Some((at, table)) => (at, key_at(&table, &steps)),
+            None => (0, None),
+        };
+        fault::ignored(&manifest.path, &manifest.source, &steps.join("."), found.unwrap_or(at))
+    }
+
+    /// The table as it stands in the text, and where it begins.
+    fn reparse<'m>(&self, manifest: &'m ManifestConfig) -> Option<(usize, DeValue<'m>)> {
         let text = std::str::from_utf8(&manifest.source).ok()?;
         let mut top = DeTable::parse(text).ok()?.into_inner();
-        let (at, table) = match &self.place {
+        let found = match &self.place {
             Place::Config(index) => {
                 let mut table = entry_of(&mut top, *index)?;
                 table.remove("type");
                 table.remove("permissions");
-                (None, DeValue::Table(table))
+                return Some((manifest.handlers.get(*index)?.at, DeValue::Table(table)));
             }
-            Place::Permissions(index) => {
-                let permissions = entry_of(&mut top, *index)?.remove("permissions")?;
-                (Some(permissions.span()), permissions.into_inner())
-            }
+            Place::Permissions(index) => entry_of(&mut top, *index)?.remove("permissions")?,
             Place::Grant(name) => match top.remove("grants")?.into_inner() {
-                DeValue::Table(mut grants) => {
-                    let grant = grants.remove(name.as_str())?;
-                    (Some(grant.span()), grant.into_inner())
-                }
+                DeValue::Table(mut grants) => grants.remove(name.as_str())?,
                 _ => return None,
             },
         };
-        let span = at.unwrap_or_else(|| match &self.place {
-            Place::Config(index) => manifest.handlers.get(*index).map_or(0..0, |entry| entry.at..entry.at),
-            _ => 0..0,
-        });
-        let error = T::deserialize(ValueDeserializer::from(Spanned::new(span.clone(), table))).err()?;
-        Some(located(&manifest.path, &manifest.source, &error, Some(span.start)))
+        Some((found.span().start, found.into_inner()))
+    }
+}
+
+/// Where the key stands to which the steps lead.
+fn key_at(value: &DeValue<'_>, steps: &[&str]) -> Option<usize> {
+    let (step, rest) = steps.split_first()?;
+    match value {
+        DeValue::Table(table) => {
+            let (key, value) = table.get_key_value(*step)?;
+            if rest.is_empty() { Some(key.span().start) } else { key_at(value.get_ref(), rest) }
+        }
+        DeValue::Array(items) => key_at(items.get(step.parse::<usize>().ok()?)?.get_ref(), rest),
+        _ => None,
     }
 }
 
@@ -121,13 +151,13 @@ struct Top {
 }
 
 #[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table of limits")]
 struct LimitTable {
     memory: Option<Size>,
     state: Option<Size>,
     init_timeout: Option<Time>,
     call_timeout: Option<Time>,
-    mailbox: Option<std::num::NonZeroU32>,
+    mailbox: Option<Count>,
     host_call_timeout: Option<Time>,
     host_call_bytes: Option<Size>,
     result: Option<Size>,
@@ -145,7 +175,7 @@ impl LimitTable {
             state: usize_of(self.state, default.state),
             init_timeout: self.init_timeout.map_or(default.init_timeout, |time| time.0),
             call_timeout: self.call_timeout.map_or(default.call_timeout, |time| time.0),
-            mailbox: self.mailbox.map_or(default.mailbox, |count| count.get() as usize),
+            mailbox: self.mailbox.map_or(default.mailbox, |count| count.0 as usize),
             host_call_timeout: self.host_call_timeout.map_or(default.host_call_timeout, |time| time.0),
             host_call_bytes: usize_of(self.host_call_bytes, default.host_call_bytes),
             result: usize_of(self.result, default.result),
@@ -155,23 +185,35 @@ impl LimitTable {
 }
 
 pub(super) fn parse(path: &Path, source: &Bytes) -> Result<ManifestConfig, ManifestError> {
+    if source.len() as u64 > MAX_MANIFEST {
+        let reason = format!("the manifest is larger than {MAX_MANIFEST} bytes; is this a manifest?");
+        return Err(ManifestError::new(path, None, &reason));
+    }
+    let fail = |at: usize, reason: String| ManifestError::new(path, Some(line_of(source, at)), &reason);
     let text = std::str::from_utf8(source)
-        .map_err(|error| ManifestError::of_file(path, format!("the manifest is not UTF-8 text: {error}")))?;
-    let table = DeTable::parse(text).map_err(|error| located(path, source, &error, None))?;
+        .map_err(|error| fail(error.valid_up_to(), "the manifest is not UTF-8 text; save it as UTF-8".to_owned()))?;
+    let table = DeTable::parse(text).map_err(|error| fault::not_toml(path, source, &error))?;
     let top =
         Top::deserialize(ValueDeserializer::from(Spanned::new(table.span(), DeValue::Table(table.get_ref().clone()))))
             .map_err(|error| located(path, source, &error, None))?;
-    let fail = |at: usize, reason: String| ManifestError {
-        file: path.display().to_string(),
-        line: Some(line_of(text.as_bytes(), at)),
-        reason,
-    };
-    let name_at = table.get_ref().get("name").map_or(0, |value| value.span().start);
-    if top.name.is_empty() || top.name.contains(['/', '\n']) {
-        return Err(fail(name_at, "`name` is a part of a path in the tree: not empty and without `/`".to_owned()));
+    let at = |key: &str| table.get_ref().get(key).map_or(0, |value| value.span().start);
+    if top.name.is_empty() || top.name.contains(|letter: char| letter == '/' || letter.is_control()) {
+        let reason = "`name` is a part of a path in the tree: not empty, without `/` and without control characters";
+        return Err(fail(at("name"), reason.to_owned()));
+    }
+    for (key, file) in [("component", Some(&top.component)), ("init_state", top.init_state.as_ref())] {
+        if file.is_some_and(|file| file.as_os_str().is_empty()) {
+            return Err(fail(at(key), format!("`{key}` is empty; name a file in the manifest's folder")));
+        }
     }
     let handlers = table.get_ref().get("handlers").map_or_else(|| Ok(Vec::new()), |value| handlers(value, &fail))?;
     let grants = table.get_ref().get("grants").map_or_else(|| Ok(BTreeMap::new()), |value| grants(value, &fail))?;
+    if let Some((name, grant)) = grants.iter().find(|(name, _)| handlers.iter().any(|entry| entry.name == **name)) {
+        let reason = format!(
+            "handler `{name}` is listed and granted; what is listed is held for children too, so remove [grants.{name}]"
+        );
+        return Err(ManifestError::new(path, Some(grant.line), &reason));
+    }
     Ok(ManifestConfig {
         name: top.name,
         version: top.version,
@@ -219,8 +261,8 @@ fn handlers(value: &Spanned<DeValue<'_>>, fail: Fail<'_>) -> Result<Vec<HandlerE
             .map(|value| placed(value, "permissions", Place::Permissions(index), fail))
             .transpose()?;
         let line = fail(at, String::new()).line.unwrap_or(1);
-        let config =
-            PlacedTable::new(config, Place::Config(index)).map_err(|error| fail(at, error.message().to_owned()))?;
+        let config = PlacedTable::new(config, Place::Config(index), line)
+            .map_err(|error| fail(at, error.message().to_owned()))?;
         out.push(HandlerEntry { name, line, at, config, permissions });
     }
     Ok(out)
@@ -234,7 +276,7 @@ fn grants(value: &Spanned<DeValue<'_>>, fail: Fail<'_>) -> Result<BTreeMap<Strin
         .iter()
         .map(|(name, value)| {
             let name = name.get_ref().to_string();
-            Ok((name.clone(), placed(value.clone(), "grants", Place::Grant(name), fail)?))
+            Ok((name.clone(), placed(value.clone(), &format!("grants.{name}"), Place::Grant(name), fail)?))
         })
         .collect()
 }
@@ -242,42 +284,10 @@ fn grants(value: &Spanned<DeValue<'_>>, fail: Fail<'_>) -> Result<BTreeMap<Strin
 fn placed(value: Spanned<DeValue<'_>>, key: &str, place: Place, fail: Fail<'_>) -> Result<PlacedTable, ManifestError> {
     let at = value.span().start;
     match value.into_inner() {
-        DeValue::Table(table) => PlacedTable::new(table, place).map_err(|error| fail(at, error.message().to_owned())),
+        DeValue::Table(table) => {
+            let line = fail(at, String::new()).line.unwrap_or(1);
+            PlacedTable::new(table, place, line).map_err(|error| fail(at, error.message().to_owned()))
+        }
         _ => Err(fail(at, format!("`{key}` is a table of permissions, such as {{ max_children = 10 }}"))),
-    }
-}
-
-fn located(path: &Path, source: &[u8], error: &toml::de::Error, fallback: Option<usize>) -> ManifestError {
-    let at = error.span().map(|span| span.start).or(fallback);
-    ManifestError {
-        file: path.display().to_string(),
-        line: at.map(|at| line_of(source, at)),
-        reason: with_suggestion(error.message()),
-    }
-}
-
-fn line_of(source: &[u8], at: usize) -> usize {
-    1 + source[..at.min(source.len())].iter().filter(|byte| **byte == b'\n').count()
-}
-
-/// Turns serde's "unknown field" into a sentence with the key that was probably meant.
-fn with_suggestion(message: &str) -> String {
-    let Some(rest) = message.strip_prefix("unknown field ") else {
-        return message.to_owned();
-    };
-    let mut names = rest.split('`').skip(1).step_by(2);
-    let Some(unknown) = names.next() else {
-        return message.to_owned();
-    };
-    let known: Vec<&str> = names.collect();
-    let nearest = known
-        .iter()
-        .map(|name| (strsim::damerau_levenshtein(unknown, name), *name))
-        .min()
-        .filter(|(distance, name)| *distance <= name.len() / 2);
-    match (nearest, known.is_empty()) {
-        (Some((_, name)), _) => format!("unknown key `{unknown}`; did you mean `{name}`?"),
-        (None, false) => format!("unknown key `{unknown}`; known here: {}", known.join(", ")),
-        (None, true) => format!("unknown key `{unknown}`; nothing can be set here"),
     }
 }

@@ -9,7 +9,10 @@ use theater::{
     NoPermissions, Outside, Result, Start, TheaterId, TheaterRuntime,
 };
 
-pub(crate) const HANDLE_REQUEST: Export<(String, Vec<u8>), (Option<Vec<u8>>,)> =
+type Request = (String, Vec<u8>);
+type Reply = (Option<Vec<u8>>,);
+
+pub(crate) const HANDLE_REQUEST: Export<Request, Reply> =
     Export::new("theater:simple/message-server-client", "handle-request");
 pub(crate) const HANDLE_SEND: Export<(Vec<u8>,), ()> =
     Export::new("theater:simple/message-server-client", "handle-send");
@@ -29,7 +32,8 @@ pub(crate) struct Voice;
 )]
 #[component(enum)]
 #[repr(u8)]
-enum Level5 {
+#[expect(dead_code, reason = "only lifted from guests")]
+enum LogLevel {
     #[component(name = "trace")]
     Trace,
     #[component(name = "debug")]
@@ -53,9 +57,9 @@ impl Handler for Voice {
 
     fn setup_host_functions(host: &mut HostLinker<'_, Self>) -> Result<()> {
         host.interface("theater:simple/runtime@0.1.0")?
-            .func("log", Effect::Read, |mut call: Call<'_, Self>, (level, text): (Level5, String)| {
+            .func("log", Effect::Read, |mut call: Call<'_, Self>, (level, text): (LogLevel, String)| {
                 *call.state() += 1;
-                if level == Level5::Error {
+                if level == LogLevel::Error {
                     call.explain_failure(text);
                 }
                 Ok(())

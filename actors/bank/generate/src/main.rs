@@ -41,13 +41,8 @@ const MEMOS: [&str; 10] = [
 ];
 
 /// The first 12 bytes of each end inside a character.
-const CRASHING_MEMOS: [&str; 5] = [
-    "thanks, café!",
-    "für die Grüße",
-    "for 学费第二学期",
-    "see you, Zoë.",
-    "dinner 🍜🍜🍜",
-];
+const CRASHING_MEMOS: [&str; 5] =
+    ["thanks, café!", "für die Grüße", "for 学费第二学期", "see you, Zoë.", "dinner 🍜🍜🍜"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -79,13 +74,7 @@ fn line(tx: u64, chance: &mut Chance, model: &Model) -> Line {
         3..7 => {
             let (from, to) = two_accounts(chance, model);
             let amount = model.balance(&from) + 1 + chance.below(50_000);
-            Line::Payment {
-                tx,
-                from,
-                to,
-                amount,
-                memo: "too much".to_owned(),
-            }
+            Line::Payment { tx, from, to, amount, memo: "too much".to_owned() }
         }
         _ => payment(tx, chance, model, &MEMOS),
     }
@@ -99,13 +88,7 @@ fn payment(tx: u64, chance: &mut Chance, model: &Model, memos: &[&str]) -> Line 
         if most > 0 {
             let amount = 1 + chance.below(most);
             let memo = (*chance.pick(memos)).to_owned();
-            return Line::Payment {
-                tx,
-                from,
-                to,
-                amount,
-                memo,
-            };
+            return Line::Payment { tx, from, to, amount, memo };
         }
     }
 }

@@ -22,16 +22,9 @@ impl Line {
     pub(crate) fn text(&self) -> String {
         match self {
             Self::Nonsense(text) => text.clone(),
-            Self::Payment {
-                tx,
-                from,
-                to,
-                amount,
-                memo,
-            } => format!(
-                r#"{{"tx":{tx},"from":"{from}","to":"{to}","amount":{amount},"memo":{}}}"#,
-                json!(memo)
-            ),
+            Self::Payment { tx, from, to, amount, memo } => {
+                format!(r#"{{"tx":{tx},"from":"{from}","to":"{to}","amount":{amount},"memo":{}}}"#, json!(memo))
+            }
         }
     }
 }
@@ -62,11 +55,7 @@ pub(crate) struct Expected {
 
 impl Model {
     pub(crate) fn new(groups: BTreeMap<String, BTreeMap<String, u64>>) -> Self {
-        let mut model = Self {
-            balances: BTreeMap::new(),
-            group_of: BTreeMap::new(),
-            expected: Counts::default(),
-        };
+        let mut model = Self { balances: BTreeMap::new(), group_of: BTreeMap::new(), expected: Counts::default() };
         for (group, accounts) in groups {
             let names = accounts.keys().map(|name| (name.clone(), group.clone()));
             model.group_of.extend(names);
@@ -85,14 +74,7 @@ impl Model {
 
     pub(crate) fn apply(&mut self, line: &Line) {
         self.expected.lines += 1;
-        let Line::Payment {
-            from,
-            to,
-            amount,
-            memo,
-            ..
-        } = line
-        else {
+        let Line::Payment { from, to, amount, memo, .. } = line else {
             self.expected.rejected += 1;
             return;
         };
@@ -106,12 +88,8 @@ impl Model {
         } else {
             self.expected.applied += 1;
             self.expected.volume += amount;
-            self.balances
-                .entry(from.clone())
-                .and_modify(|balance| *balance -= amount);
-            self.balances
-                .entry(to.clone())
-                .and_modify(|balance| *balance += amount);
+            self.balances.entry(from.clone()).and_modify(|balance| *balance -= amount);
+            self.balances.entry(to.clone()).and_modify(|balance| *balance += amount);
         }
     }
 
@@ -120,10 +98,6 @@ impl Model {
     }
 
     pub(crate) fn expected(&self) -> Expected {
-        Expected {
-            counts: self.expected.clone(),
-            sum: self.balances.values().sum(),
-            balances: self.balances.clone(),
-        }
+        Expected { counts: self.expected.clone(), sum: self.balances.values().sum(), balances: self.balances.clone() }
     }
 }

@@ -13,22 +13,11 @@ pub type Balances = BTreeMap<String, u64>;
 #[serde(rename_all = "kebab-case")]
 pub enum WorkerRequest {
     /// Between two accounts of its group.
-    Transfer {
-        tx: u64,
-        from: String,
-        to: String,
-        amount: u64,
-        memo: String,
-    },
+    Transfer { tx: u64, from: String, to: String, amount: u64, memo: String },
     /// The first half of a transfer to another group.
     Withdraw { account: String, amount: u64 },
     /// The second half of a transfer from another group.
-    Deposit {
-        tx: u64,
-        account: String,
-        amount: u64,
-        memo: String,
-    },
+    Deposit { tx: u64, account: String, amount: u64, memo: String },
     /// Undoes a withdrawal whose deposit failed.
     Refund { account: String, amount: u64 },
     /// Answered with the [`Balances`].

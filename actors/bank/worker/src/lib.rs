@@ -23,18 +23,8 @@ struct Account {
 impl Actor for Worker {
     fn init(start: &Start) -> Result<Self> {
         let opening: Balances = start.json()?;
-        let open = |(name, balance)| {
-            (
-                name,
-                Account {
-                    balance,
-                    ..Account::default()
-                },
-            )
-        };
-        Ok(Worker {
-            accounts: opening.into_iter().map(open).collect(),
-        })
+        let open = |(name, balance)| (name, Account { balance, ..Account::default() });
+        Ok(Worker { accounts: opening.into_iter().map(open).collect() })
     }
 }
 
@@ -42,23 +32,12 @@ impl Messages for Worker {
     fn handle_request(&mut self, _id: &str, message: Message<'_>) -> Result<Reply> {
         let answer = match message.json()? {
             WorkerRequest::Balances => return Reply::json(&self.balances()),
-            WorkerRequest::Transfer {
-                tx,
-                from,
-                to,
-                amount,
-                memo,
-            } => match self.withdraw(&from, amount)? {
+            WorkerRequest::Transfer { tx, from, to, amount, memo } => match self.withdraw(&from, amount)? {
                 WorkerAnswer::Done => self.deposit(tx, &to, amount, &memo)?,
                 refused => refused,
             },
             WorkerRequest::Withdraw { account, amount } => self.withdraw(&account, amount)?,
-            WorkerRequest::Deposit {
-                tx,
-                account,
-                amount,
-                memo,
-            } => self.deposit(tx, &account, amount, &memo)?,
+            WorkerRequest::Deposit { tx, account, amount, memo } => self.deposit(tx, &account, amount, &memo)?,
             WorkerRequest::Refund { account, amount } => {
                 self.account(&account)?.put(amount)?;
                 WorkerAnswer::Done
@@ -70,16 +49,11 @@ impl Messages for Worker {
 
 impl Worker {
     fn account(&mut self, name: &str) -> Result<&mut Account> {
-        self.accounts
-            .get_mut(name)
-            .ok_or_else(|| format!("no account {name} here").into())
+        self.accounts.get_mut(name).ok_or_else(|| format!("no account {name} here").into())
     }
 
     fn balances(&self) -> Balances {
-        self.accounts
-            .iter()
-            .map(|(name, account)| (name.clone(), account.balance))
-            .collect()
+        self.accounts.iter().map(|(name, account)| (name.clone(), account.balance)).collect()
     }
 
     fn withdraw(&mut self, name: &str, amount: u64) -> Result<WorkerAnswer> {
@@ -95,9 +69,7 @@ impl Worker {
     fn deposit(&mut self, tx: u64, name: &str, amount: u64, memo: &str) -> Result<WorkerAnswer> {
         let account = self.account(name)?;
         account.put(amount)?;
-        account
-            .statement
-            .push_back(format!("{tx} +{amount} {}", short(memo)));
+        account.statement.push_back(format!("{tx} +{amount} {}", short(memo)));
         if account.statement.len() > STATEMENT_LINES {
             account.statement.pop_front();
         }
@@ -107,10 +79,7 @@ impl Worker {
 
 impl Account {
     fn put(&mut self, amount: u64) -> Result<()> {
-        self.balance = self
-            .balance
-            .checked_add(amount)
-            .ok_or("the account is full")?;
+        self.balance = self.balance.checked_add(amount).ok_or("the account is full")?;
         Ok(())
     }
 }

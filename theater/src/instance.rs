@@ -1,4 +1,4 @@
-//! Live instances: made when an actor has something to do, bounded in number, given up by idle
+//! ActorInstance instances: made when an actor has something to do, bounded in number, given up by idle
 //! actors when others need the place.
 
 use std::collections::VecDeque;
@@ -16,8 +16,8 @@ use crate::actor_store::{ActorStore, Slots};
 /// back further.
 const AGED: u64 = 1_000;
 
-/// An instance and its store.
-pub(crate) struct Live {
+/// A component's instance and its store: what of an actor can be dropped between any two calls.
+pub struct ActorInstance {
     pub(crate) store: Store<ActorStore>,
     pub(crate) instance: Instance,
     /// The seq of the newest event when it was made.
@@ -25,7 +25,7 @@ pub(crate) struct Live {
     _permit: OwnedSemaphorePermit,
 }
 
-impl Live {
+impl ActorInstance {
     pub(crate) fn new(store: Store<ActorStore>, instance: Instance, permit: OwnedSemaphorePermit) -> Self {
         let since = head_seq(&store.data().actor);
         Self { store, instance, since, _permit: permit }

@@ -1,0 +1,36 @@
+//! `cargo xtask bench NAME`: each benchmark runs beside the limit of the machine on the same work,
+//! in the same process, and prints the ratio. Figures are for docs/performance.md, never for a test.
+#![expect(clippy::print_stdout, reason = "a program that prints figures")]
+
+mod latency;
+mod noisy;
+
+use clap::{Parser, Subcommand};
+
+/// Benchmarks of Theater.
+#[derive(Parser)]
+struct Args {
+    #[command(subcommand)]
+    bench: Bench,
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// The latency of a quiet actor while 100 others loop, flood and crash, against an idle machine.
+    Noisy {
+        /// Seconds of noise.
+        #[arg(long, default_value_t = 10)]
+        seconds: u64,
+        /// Actors that make it.
+        #[arg(long, default_value_t = 100)]
+        actors: usize,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    let Args { bench } = Args::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    match bench {
+        Bench::Noisy { seconds, actors } => runtime.block_on(noisy::run(seconds, actors)),
+    }
+}
