@@ -67,12 +67,12 @@ pub fn build_actors(actors_dir: &Path, out_dir: &Path) -> Result<Vec<PathBuf>, B
 }
 
 /// Like [`build_actors`], but each component goes beside its actor's manifest, as [`build_guest`]
-/// does it by default: for running the actors from where they are.
+/// does it by default: for running the actors from where they are. `options.component` is not used.
 ///
 /// # Errors
 /// See [`BuildError`].
-pub fn build_actors_in_place(actors_dir: &Path) -> Result<Vec<PathBuf>, BuildError> {
-    Ok(files(build_all(actors_dir, &Options::default(), beside_manifest)?))
+pub fn build_actors_in_place(actors_dir: &Path, options: &Options) -> Result<Vec<PathBuf>, BuildError> {
+    Ok(files(build_all(actors_dir, options, beside_manifest)?))
 }
 
 fn files(built: Vec<(Guest, PathBuf)>) -> Vec<PathBuf> {

@@ -18,11 +18,12 @@ pub(crate) fn build(args: &BuildArgs, quiet: bool) -> Outcome {
             .help("name the folder of a guest crate; `theater new NAME` makes one")
     })?;
     let is_workspace = text.parse::<toml::Table>().is_ok_and(|table| table.contains_key("workspace"));
+    let options = Options { quiet, ..Options::default() };
     let components = if is_workspace {
-        build_actors_in_place(dir)?
+        build_actors_in_place(dir, &options)?
     } else {
         // It says itself what it wrote.
-        vec![build_guest(dir, &Options { quiet, ..Options::default() })?]
+        vec![build_guest(dir, &options)?]
     };
     for written in components {
         let component = named_by_manifest(&written)?;

@@ -3,6 +3,8 @@
 //!
 //! It is not for messages to actors: these go through an [`ActorHandle`](crate::ActorHandle).
 
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -201,14 +203,17 @@ impl TheaterRuntime {
         Ok(ActorProcess::of_ended(&**store, &entry).await?)
     }
 
+    /// In the order in which they were first started.
     async fn children_of(&self, actor: TheaterId) -> Result<Vec<ActorProcess>, CommandError> {
         let Some(found) = self.shared.tree.find(actor) else {
             return self.status(actor).await.map(|_| Vec::new());
         };
         let subtree = Subtree::unwaiting(&found);
         let mut children = subtree.ended(ENDED).await?;
-        children.reverse();
         children.extend(subtree.children());
+        let newest_first = find_store(&self.shared, actor).await?.children(actor, children.len()).await?;
+        let place: HashMap<TheaterId, usize> = newest_first.iter().enumerate().map(|(at, entry)| (entry.id, at)).collect();
+        children.sort_by_key(|child| Reverse(place.get(&child.actor_id).copied().unwrap_or(usize::MAX)));
         Ok(children)
     }
 

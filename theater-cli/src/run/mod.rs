@@ -14,8 +14,8 @@ use std::pin::pin;
 use futures_util::future::maybe_done;
 use theater::sources::{Sources as _, SystemSources};
 use theater::{
-    ActorHandle, ActorProcess, ActorStatus, ExitReason, ManifestConfig, SpawnError, TheaterCommand, TheaterReply,
-    TheaterRuntime, TheaterRuntimeBuilder,
+    ActorHandle, ActorProcess, ActorStatus, ExitReason, ManifestConfig, SpawnError, TheaterCommand, TheaterId,
+    TheaterReply, TheaterRuntime, TheaterRuntimeBuilder,
 };
 use tokio::sync::watch;
 
@@ -52,13 +52,14 @@ async fn tree(
     let store = folder::open(&dir).await?;
     let runtime = builder.store(store).build()?;
     let socket = Socket::serve(&dir, &runtime);
-    let outcome = match start(&runtime, manifest, &mut signals).await? {
+    let outcome = match start(&runtime, manifest, &mut signals, &dir).await? {
         Some(root) => {
             if !quiet {
                 announce(&runtime, &root, &dir);
             }
             let feed = input.map(|input| Feed::new(&args, input, &runtime, &root, source()));
-            live(&runtime, &root, &mut signals, feed, args.keep).await
+            let ended = live(&runtime, &root, &mut signals, feed, args.keep).await?;
+            conclude(&runtime, &root, ended, &dir).await
         }
         None => Ok(Status::Yes),
     };
@@ -71,6 +72,7 @@ async fn start(
     runtime: &TheaterRuntime,
     manifest: ManifestConfig,
     signals: &mut Signals,
+    dir: &Path,
 ) -> Result<Option<ActorHandle>, Failure> {
     let mut starting = pin!(runtime.spawn_actor(manifest));
     let started = tokio::select! {
@@ -100,9 +102,7 @@ async fn start(
             let failure = Failure::of(&error);
             Err(match error {
                 // It did run.
-                SpawnError::Failed { id, .. } | SpawnError::Ended { id, .. } => {
-                    failure.no().help(format!("`theater events {id}` shows what led to it"))
-                }
+                SpawnError::Failed { id, .. } | SpawnError::Ended { id, .. } => failure.no().help(events_help(id, dir)),
                 _ => failure,
             })
         }
@@ -116,7 +116,7 @@ async fn live(
     signals: &mut Signals,
     feed: Option<Feed<'_>>,
     keep: bool,
-) -> Outcome {
+) -> Result<Option<ExitReason>, Failure> {
     let (halt, halted) = watch::channel(false);
     let mut feeding = pin!(maybe_done(fed(feed, halted)));
     let mut ended = pin!(maybe_done(root.ended()));
@@ -141,7 +141,7 @@ async fn live(
     if let Some(Err(failure)) = feeding.take_output() {
         return Err(failure);
     }
-    conclude(runtime, root, ended.take_output().and_then(Result::ok)).await
+    Ok(ended.take_output().and_then(Result::ok))
 }
 
 async fn fed(feed: Option<Feed<'_>>, mut halted: watch::Receiver<bool>) -> Result<Fed, Failure> {
@@ -178,7 +178,7 @@ async fn stop<T>(
 }
 
 /// Whether the root ended well, going by its chain.
-async fn conclude(runtime: &TheaterRuntime, root: &ActorHandle, reason: Option<ExitReason>) -> Outcome {
+async fn conclude(runtime: &TheaterRuntime, root: &ActorHandle, reason: Option<ExitReason>, dir: &Path) -> Outcome {
     let status = runtime.command(TheaterCommand::GetActorStatus { actor: root.id() }).await;
     let process = match status {
         Ok(TheaterReply::Status(process)) => process,
@@ -198,8 +198,12 @@ async fn conclude(runtime: &TheaterRuntime, root: &ActorHandle, reason: Option<E
         (None, None) => "failed".to_owned(),
     };
     say(format_args!("error: {name} {why}"));
-    say(format_args!("  help: `theater events {}` shows what led to it", root.id()));
+    say(format_args!("  help: {}", events_help(root.id(), dir)));
     Ok(Status::No)
+}
+
+fn events_help(actor: TheaterId, dir: &Path) -> String {
+    format!("`theater events {actor} --data {}` shows what led to it", dir.display())
 }
 
 fn announce(runtime: &TheaterRuntime, root: &ActorHandle, dir: &Path) {

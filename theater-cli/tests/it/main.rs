@@ -1,0 +1,11 @@
+//! The command line as a person or a program uses it: the real binary, on real actors.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod broken;
+mod crash;
+mod look;
+mod project;
+mod run;
+mod signals;
+mod tool;
