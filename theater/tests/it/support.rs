@@ -33,7 +33,7 @@ pub(crate) struct Voice;
 #[component(enum)]
 #[repr(u8)]
 #[expect(dead_code, reason = "only lifted from guests")]
-enum LogLevel {
+pub(crate) enum LogLevel {
     #[component(name = "trace")]
     Trace,
     #[component(name = "debug")]
