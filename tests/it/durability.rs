@@ -173,3 +173,26 @@ async fn futures_poll<F: std::future::Future + Unpin>(future: &mut F) -> Option<
     })
     .await
 }
+
+#[tokio::test]
+async fn a_message_from_outside_is_processed_once_however_often_it_comes() {
+    let (world, store) = world("batched");
+    let actor = world.spawn("one").await;
+    // The same id before its answer is durable, after it, and at the same time.
+    assert_eq!(call(&actor, false).await.unwrap().as_deref(), Some(&b"1"[..]));
+    let mut again = Box::pin(call(&actor, false));
+    assert!(futures_poll(&mut again).await.is_none());
+    store.open();
+    assert_eq!(again.await.unwrap().as_deref(), Some(&b"1"[..]));
+    assert_eq!(call(&actor, true).await.unwrap().as_deref(), Some(&b"1"[..]));
+    let twice = Outside { source: "gate", n: 7 };
+    let inc = |id: &str| (id.to_owned(), b"inc".to_vec());
+    let (first, second) =
+        tokio::join!(actor.call(&HANDLE_REQUEST, twice, inc), actor.call(&HANDLE_REQUEST, twice, inc));
+    assert_eq!(first.unwrap().0.as_deref(), Some(&b"2"[..]));
+    assert!(matches!(second, Err(CallError::InFlight(_))), "{second:?}");
+    // Another actor is not answered with this one's answer.
+    let other = world.spawn("one").await;
+    assert!(matches!(call(&other, true).await, Err(CallError::Answer { .. })));
+    world.close().await;
+}

@@ -8,7 +8,7 @@ use theater_chain::{ChainStore, MemoryStore};
 use crate::background::Background;
 use crate::component::Components;
 use crate::engine;
-use crate::handle::InFlight;
+use crate::flights::Flights;
 use crate::handler::{ErasedHandler, Handler, Registered};
 use crate::instance::LivePool;
 use crate::journal::Journal;
@@ -140,11 +140,11 @@ impl TheaterRuntimeBuilder {
             components: Components::new(engine.clone()),
             engine,
             handlers,
+            flights: Flights::new(journal.clone()),
             journal: journal.clone(),
             sources: self.sources,
             tree: Tree::default(),
             pool: LivePool::new(self.live),
-            in_flight: InFlight::default(),
             background,
             tasks,
         };

@@ -1,16 +1,16 @@
 //! An actor as the embedding program calls it.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use theater_chain::data::{ActorErrorData, EventData, MessageAccepted};
 use theater_chain::{StoreError, TheaterId, payload};
 use tokio::sync::oneshot;
 
-use crate::actor::{Actor, lock};
+use crate::actor::Actor;
 use crate::error::{ActorError, CallError};
 use crate::exit::ExitReason;
 use crate::export::{Export, Params, Results};
+use crate::flights::{Flight, TakeOff};
 use crate::journal::Extras;
 use crate::message::{self, Answer};
 use crate::process::exit_of;
@@ -41,16 +41,11 @@ pub struct Outside<'a> {
     pub n: u64,
 }
 
-/// Messages from outside that are being processed.
-#[derive(Default)]
-pub(crate) struct InFlight(Mutex<HashSet<String>>);
-
-struct Flight<'a>(&'a InFlight, String);
-
-impl Drop for Flight<'_> {
-    fn drop(&mut self) {
-        lock(&self.0.0).remove(&self.1);
-    }
+/// What is known of a message.
+enum Known {
+    New(Flight),
+    Busy,
+    Answered(Result<Answer, CallError>),
 }
 
 impl ActorHandle {
@@ -97,7 +92,8 @@ impl ActorHandle {
         decoded(self.id, &answer?)
     }
 
-    /// Sends a message and waits until it is durably accepted, not until it is processed.
+    /// Sends a message and waits until it is durably accepted, not until it is processed. One that
+    /// was accepted before is not sent again.
     ///
     /// # Errors
     /// See [`CallError`].
@@ -108,9 +104,8 @@ impl ActorHandle {
         params: &P,
     ) -> Result<(), CallError> {
         let id = format!("{}/{}", from.source, from.n);
-        if self.answered(&id).await?.is_none() {
-            let actor = self.find()?;
-            self.deliver(&actor, export, from, id, params, None)?;
+        if let Known::New(flight) = self.known(&id).await? {
+            self.deliver(&self.find()?, export, from, params, flight, None)?;
         }
         self.shared.journal.flushed().await?;
         Ok(())
@@ -151,24 +146,32 @@ impl ActorHandle {
         params: impl FnOnce(&str) -> P,
     ) -> Result<Answer, CallError> {
         let id = format!("{}/{}", from.source, from.n);
-        let _flight = self.take_off(&id)?;
-        if let Some(answer) = self.answered(&id).await? {
-            return answer;
+        match self.known(&id).await? {
+            Known::Answered(answer) => answer,
+            Known::Busy => Err(CallError::InFlight(id)),
+            Known::New(flight) => {
+                let actor = self.find()?;
+                let (reply, answer) = oneshot::channel();
+                self.deliver(&actor, export, from, &params(&id), flight, Some(reply))?;
+                received(&actor, answer.await)
+            }
         }
-        let actor = self.find()?;
-        let params = params(&id);
-        let (reply, answer) = oneshot::channel();
-        self.deliver(&actor, export, from, id, &params, Some(reply))?;
-        received(&actor, answer.await)
     }
 
-    /// One message id is processed by one call at a time.
-    fn take_off(&self, id: &str) -> Result<Flight<'_>, CallError> {
-        let flights = &self.shared.in_flight;
-        if !lock(&flights.0).insert(id.to_owned()) {
-            return Err(CallError::InFlight(id.to_owned()));
+    /// What is known of a message id, in memory and in the store.
+    async fn known(&self, id: &str) -> Result<Known, CallError> {
+        loop {
+            match self.shared.flights.take_off(id) {
+                TakeOff::Busy => return Ok(Known::Busy),
+                TakeOff::Landed(position) => self.shared.journal.durable(position).await?,
+                TakeOff::Clear(flight) => {
+                    return Ok(match self.answered(id).await? {
+                        Some(answer) => Known::Answered(answer),
+                        None => Known::New(flight),
+                    });
+                }
+            }
         }
-        Ok(Flight(flights, id.to_owned()))
     }
 
     fn deliver<P: Params, R: Results>(
@@ -176,16 +179,17 @@ impl ActorHandle {
         actor: &Arc<Actor>,
         export: &Export<P, R>,
         from: Outside<'_>,
-        id: String,
         params: &P,
+        flight: Flight,
         reply: Option<message::Reply>,
     ) -> Result<(), CallError> {
+        let id = format!("{}/{}", from.source, from.n);
         let mut reserved = message::reserve_at(actor.clone(), export, params, id.clone())?;
         let pending = reserved.pending(None);
         let Some(message) = reserved.message() else {
             return Err(CallError::NotFound(self.id));
         };
-        (message.reply, message.outside) = (reply, true);
+        (message.reply, message.flight) = (reply, Some(flight));
         let payload = message.payload.clone();
         let event = MessageAccepted { source: from.source.to_owned(), n: from.n, message_id: id };
         let accepted = actor.recorder.append_with(&event, Some(payload), |event, _| Extras {
@@ -205,6 +209,10 @@ impl ActorHandle {
         let Some(answered) = store.answered(id).await? else {
             return Ok(None);
         };
+        if answered.actor != self.id {
+            let reason = format!("message id {id} was used for it; each message of a source has a number of its own");
+            return Ok(Some(Err(CallError::Answer { actor: answered.actor, reason })));
+        }
         let damaged = || StoreError::Damaged(format!("the answer of message {id} cannot be read"));
         let event = store.events(answered.actor, answered.seq, 1).await?.pop().ok_or_else(damaged)?;
         let payload = event

@@ -23,6 +23,8 @@ pub(crate) struct Inbox {
     scheduled: bool,
     /// What the runner put away when it went idle.
     life: Option<Life>,
+    /// The pool knows that it has an instance that could be given up.
+    listed: bool,
     /// A restart is under way that takes the messages over.
     kept: bool,
     /// Who asked the actor to stop first.
@@ -62,7 +64,7 @@ pub(crate) enum Work {
 
 impl Inbox {
     /// The next thing to do; `Idle` means that the runner must return.
-    pub(crate) fn next(&mut self, actor: &Actor, life: Life) -> Work {
+    pub(crate) fn next(&mut self, actor: &Arc<Actor>, life: Life) -> Work {
         if let Some(cause) = actor.control.killed_by() {
             return Work::End(ExitReason::Killed(cause), life);
         }
@@ -72,6 +74,9 @@ impl Inbox {
         match self.queue.pop_front() {
             Some(message) => Work::Message(Box::new(message), life),
             None => {
+                if matches!(life, Life::Live(_)) && !std::mem::replace(&mut self.listed, true) {
+                    actor.shared.pool.list(actor);
+                }
                 self.life = Some(life);
                 self.scheduled = false;
                 Work::Idle
@@ -90,8 +95,9 @@ impl Inbox {
         self.scheduled = true;
     }
 
-    /// Takes the instance of an idle actor, if it has one.
+    /// Takes the instance of an idle actor, if it has one. The pool has taken it off its list.
     pub(crate) fn park(&mut self) -> Option<Box<ActorInstance>> {
+        self.listed = false;
         if self.scheduled || !matches!(self.phase, Phase::Running) {
             return None;
         }

@@ -59,14 +59,20 @@ pub(crate) fn new_store(actor: &Arc<Actor>, slots: Slots) -> Store<ActorStore> {
 /// The places for live instances.
 pub(crate) struct LivePool {
     places: Arc<Semaphore>,
-    /// Actors that went idle with an instance, longest ago first; some may have woken since.
-    idle: Mutex<VecDeque<Weak<Actor>>>,
-    size: usize,
+    idle: Mutex<Idle>,
+}
+
+/// Actors that went idle with an instance, each once, longest ago first; some may have woken or
+/// ended since.
+#[derive(Default)]
+struct Idle {
+    listed: VecDeque<Weak<Actor>>,
+    prune_at: usize,
 }
 
 impl LivePool {
     pub(crate) fn new(size: u32) -> Self {
-        Self { places: Arc::new(Semaphore::new(size as usize)), idle: Mutex::default(), size: size as usize }
+        Self { places: Arc::new(Semaphore::new(size as usize)), idle: Mutex::default() }
     }
 
     /// A place, taken from an idle actor where none is free.
@@ -83,21 +89,19 @@ impl LivePool {
         }
     }
 
-    /// Notes that an actor went idle.
-    pub(crate) fn went_idle(&self, actor: &Arc<Actor>) {
-        if self.places.available_permits() > self.size / 2 {
-            return; // nobody will need its place soon
-        }
+    /// Lists an actor that went idle with an instance; its inbox says that it is not listed yet.
+    pub(crate) fn list(&self, actor: &Arc<Actor>) {
         let mut idle = lock(&self.idle);
-        if idle.len() >= 2 * self.size {
-            idle.pop_front();
+        if idle.listed.len() >= idle.prune_at {
+            idle.listed.retain(|actor| actor.strong_count() > 0);
+            idle.prune_at = 2 * idle.listed.len() + 64;
         }
-        idle.push_back(Arc::downgrade(actor));
+        idle.listed.push_back(Arc::downgrade(actor));
     }
 
     fn park_one(&self) -> bool {
         loop {
-            let Some(actor) = lock(&self.idle).pop_front() else {
+            let Some(actor) = lock(&self.idle).listed.pop_front() else {
                 return false;
             };
             if actor.upgrade().is_some_and(|actor| park(&actor)) {

@@ -134,10 +134,19 @@ impl Journal {
         self.wait(|progress, _| progress.position >= position).await
     }
 
+    /// The position of the newest entry.
+    pub(crate) fn position(&self) -> u64 {
+        self.lock().position
+    }
+
+    /// The position up to which everything is durable.
+    pub(crate) fn committed(&self) -> u64 {
+        self.progress.borrow().position
+    }
+
     /// Waits until everything appended so far is durable.
     pub(crate) async fn flushed(&self) -> Result<(), StoreError> {
-        let position = self.lock().position;
-        self.durable(position).await
+        self.durable(self.position()).await
     }
 
     /// Waits until there is room for more.

@@ -22,6 +22,7 @@ mod exit;
 mod exits;
 mod export;
 mod failure;
+mod flights;
 mod handle;
 mod handler;
 mod host_call;

@@ -12,6 +12,7 @@ use crate::actor::Actor;
 use crate::error::CallError;
 use crate::exit::ExitReason;
 use crate::export::{Export, Params, Results};
+use crate::flights::Flight;
 use crate::inbox;
 use crate::journal::Extras;
 use crate::manifest::Durability;
@@ -28,7 +29,7 @@ pub(crate) struct Message {
     pub(crate) cause: Option<Digest>,
     pub(crate) reply: Option<Reply>,
     /// It came from outside the tree: its answer is kept under its id.
-    pub(crate) outside: bool,
+    pub(crate) flight: Option<Flight>,
 }
 
 /// Where an answer goes.
@@ -59,7 +60,7 @@ impl Message {
             payload,
             cause: None,
             reply: None,
-            outside: false,
+            flight: None,
         })
     }
 

@@ -54,10 +54,7 @@ pub(crate) async fn serve(actor: Arc<Actor>, mut life: Life) {
     loop {
         let work = lock(&actor.inbox).next(&actor, life);
         life = match work {
-            Work::Idle => {
-                actor.shared.pool.went_idle(&actor);
-                return;
-            }
+            Work::Idle => return,
             Work::End(reason, life) => return ending::end(actor, reason, life, None).await,
             Work::Message(message, life) if is_given_up(&message) => {
                 message::given_up(&actor, *message);
@@ -83,7 +80,7 @@ pub(crate) async fn serve(actor: Arc<Actor>, mut life: Life) {
 
 /// Whether nobody waits any more for the answer of a request inside the tree.
 fn is_given_up(message: &Message) -> bool {
-    !message.outside && message.reply.as_ref().is_some_and(|reply| reply.is_closed())
+    message.flight.is_none() && message.reply.as_ref().is_some_and(|reply| reply.is_closed())
 }
 
 /// Serves one message, on a fresh instance if there is none.

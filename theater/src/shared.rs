@@ -8,7 +8,7 @@ use wasmtime::Engine;
 
 use crate::background::Background;
 use crate::component::Components;
-use crate::handle::InFlight;
+use crate::flights::Flights;
 use crate::handler::ErasedHandler;
 use crate::instance::LivePool;
 use crate::journal::Journal;
@@ -26,7 +26,7 @@ pub(crate) struct Shared {
     pub(crate) sources: Arc<dyn Sources>,
     pub(crate) tree: Tree,
     pub(crate) pool: LivePool,
-    pub(crate) in_flight: InFlight,
+    pub(crate) flights: Arc<Flights>,
     pub(crate) background: Background,
     pub(crate) tasks: tokio::runtime::Handle,
 }

@@ -191,7 +191,7 @@ impl Open<'_> {
     }
 
     fn answered(&self, seq: u64) -> Vec<Answered> {
-        let outside = self.message.id.iter().filter(|_| self.message.outside);
+        let outside = self.message.id.iter().filter(|_| self.message.flight.is_some());
         outside.map(|id| Answered { message_id: id.clone(), actor: self.actor.id, seq }).collect()
     }
 
