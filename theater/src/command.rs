@@ -212,7 +212,8 @@ impl TheaterRuntime {
         let mut children = subtree.ended(ENDED).await?;
         children.extend(subtree.children());
         let newest_first = find_store(&self.shared, actor).await?.children(actor, children.len()).await?;
-        let place: HashMap<TheaterId, usize> = newest_first.iter().enumerate().map(|(at, entry)| (entry.id, at)).collect();
+        let place: HashMap<TheaterId, usize> =
+            newest_first.iter().enumerate().map(|(at, entry)| (entry.id, at)).collect();
         children.sort_by_key(|child| Reverse(place.get(&child.actor_id).copied().unwrap_or(usize::MAX)));
         Ok(children)
     }

@@ -10,6 +10,7 @@ mod socket;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
+use std::time::Duration;
 
 use futures_util::future::maybe_done;
 use theater::sources::{Sources as _, SystemSources};
@@ -27,6 +28,9 @@ use crate::args::RunArgs;
 use crate::failure::{Failure, Outcome, Status};
 use crate::output::say;
 
+/// How long the end of the process waits for what it still does.
+const EXIT: Duration = Duration::from_secs(1);
+
 pub(crate) fn run(args: RunArgs, builder: TheaterRuntimeBuilder, quiet: bool) -> Outcome {
     let manifest = ManifestConfig::from_file(&args.manifest)?;
     let dir = args.data.clone().unwrap_or_else(|| manifest.folder().join(".theater"));
@@ -34,8 +38,9 @@ pub(crate) fn run(args: RunArgs, builder: TheaterRuntimeBuilder, quiet: bool) ->
     let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let tokio = tokio.map_err(|error| Failure::new("the system refuses what a runtime needs").because(&error))?;
     let outcome = tokio.block_on(tree(args, manifest, builder, dir, input, quiet));
-    // A thread that waits for input would hold this up for ever.
-    tokio.shutdown_background();
+    // Ends what still holds the store, so that it is closed in order. Only an answer that nobody
+    // reads could hold this up.
+    tokio.shutdown_timeout(EXIT);
     outcome
 }
 
