@@ -1,4 +1,4 @@
-//! The repository's own tasks: `cargo xtask demo`, `test`, `actors`.
+//! The repository's own tasks: `cargo xtask demo`, `test`, `actors`, `bench`.
 //!
 //! On a machine with nothing but Rust and a C compiler they set up what they need. They drive
 //! `cargo` and the built command line and link neither wasmtime nor the runtime, so that a change
@@ -34,6 +34,13 @@ enum Task {
     /// Exit status 0: no money was lost, every crashed worker was restarted with its last state,
     /// and every chain verifies.
     Demo,
+    /// Measure, each thing beside the limit of the machine: `cargo xtask bench noisy`.
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// The benchmark and its options; `--help` lists them.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Do what CI does: formatting, lints, actors, tests, documentation, examples, the demo.
     Test,
 }
@@ -41,6 +48,10 @@ enum Task {
 fn main() -> ExitCode {
     let done = match Args::parse().task {
         Task::Actors => actors::build(),
+        Task::Bench { args } => {
+            let run = ["run", "--release", "--package", "theater-bench", "--"];
+            shell::step("benchmark", shell::cargo(".").args(run).args(args))
+        }
         Task::Demo => demo::demo(),
         Task::Test => test::test(),
     };
