@@ -79,7 +79,10 @@ impl Components {
                 let compiled = tokio::task::spawn_blocking(move || Component::from_binary(&engine, &bytes)).await;
                 match compiled {
                     Ok(Ok(component)) => Ok(component),
-                    Ok(Err(error)) => Err(format!("it cannot be compiled: {}", error.root_cause())),
+                    Ok(Err(error)) => Err(format!(
+                        "it cannot be compiled: {}; build it again with `theater build`",
+                        error.root_cause()
+                    )),
                     Err(_) => Err("the compiler panicked on it".to_owned()),
                 }
             })
@@ -121,7 +124,7 @@ impl Components {
 fn is_component(bytes: &[u8]) -> Result<(), String> {
     match bytes {
         [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => Ok(()),
-        [0, b'a', b's', b'm', ..] => Err(
+        [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => Err(
             "it is a core WebAssembly module, not a component; build the guest with `theater build`, which makes one"
                 .to_owned(),
         ),
@@ -152,12 +155,19 @@ fn link_imports(
         if functions.is_empty() {
             continue; // an interface of types alone
         }
-        let name: InterfaceName = imported.parse()?;
-        let slot = listed.iter().position(|handler| provides(&**handler, &name.name));
+        let name: InterfaceName = imported.parse().map_err(|reason| format!("it imports `{imported}`: {reason}"))?;
+        let slot = listed.iter().position(|handler| provided(&**handler, &name.name).is_some());
         let Some(slot) = slot else {
             return Err(not_listed(&name, all, manifest));
         };
         let handler = &listed[slot];
+        if let Some(ours) = provided(&**handler, &name.name).filter(|ours| !ours.serves(&name)) {
+            return Err(format!(
+                "it imports {imported}, and handler `{}` provides {ours}, which is not compatible; build the guest \
+                 against that version",
+                handler.name()
+            ));
+        }
         let interface: Arc<str> = imported.into();
         for (function, func) in functions {
             let def = handler
@@ -166,18 +176,12 @@ fn link_imports(
                 .find(|def| def.interface.name == name.name && def.function == function)
                 .ok_or_else(|| {
                     format!(
-                        "it imports {imported}#{function}, which handler `{}` {} does not have",
+                        "it imports {imported}#{function}, which handler `{}` {} does not have; build the guest from \
+                         that handler's own WIT",
                         handler.name(),
                         handler.version()
                     )
                 })?;
-            if !def.interface.serves(&name) {
-                return Err(format!(
-                    "it imports {imported}, and handler `{}` provides {}, which is not compatible",
-                    handler.name(),
-                    def.interface
-                ));
-            }
             wit_type::check(&func).map_err(|reason| format!("{imported}#{function}: {reason}"))?;
             def.define(&mut into, &interface, slot).map_err(|error| format!("import {imported}: {error:#}"))?;
         }
@@ -185,12 +189,13 @@ fn link_imports(
     Ok(())
 }
 
-fn provides(handler: &dyn ErasedHandler, interface: &str) -> bool {
-    handler.imports().iter().any(|def| def.interface.name == interface)
+/// The interface of this name as the handler provides it.
+fn provided<'h>(handler: &'h dyn ErasedHandler, interface: &str) -> Option<&'h InterfaceName> {
+    handler.imports().iter().map(|def| &def.interface).find(|ours| ours.name == interface)
 }
 
 fn not_listed(interface: &InterfaceName, all: &[Arc<dyn ErasedHandler>], manifest: &str) -> String {
-    match all.iter().find(|handler| provides(&***handler, &interface.name)) {
+    match all.iter().find(|handler| provided(&***handler, &interface.name).is_some()) {
         Some(handler) => format!(
             "it imports {interface}, which handler `{name}` provides; add to {manifest}:\n\n[[handlers]]\ntype = \"{name}\"\n",
             name = handler.name()
@@ -223,10 +228,16 @@ fn find_exports(
             let function = def.function();
             let Some((ComponentItem::ComponentFunc(func), index)) = component.get_export(Some(&instance), function)
             else {
-                return Err(format!("it exports {exported} without the function {function}"));
+                return Err(format!(
+                    "it exports {exported} without the function {function}; an interface is exported whole, or not at all"
+                ));
             };
-            def.typecheck(&func, pre)
-                .map_err(|error| format!("its export {exported}#{function} has another type: {error:#}"))?;
+            def.typecheck(&func, pre).map_err(|error| {
+                format!(
+                    "its export {exported}#{function} has another type: {error:#}; build it from the interface's own WIT"
+                )
+            })?;
+            wit_type::check(&func).map_err(|reason| format!("{exported}#{function}: {reason}"))?;
             found.push(FoundExport { interface: exported.to_owned(), def: Arc::clone(def), index });
         }
     }

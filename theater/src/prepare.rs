@@ -58,7 +58,10 @@ pub(crate) async fn prepare(
         .link(component_digest, &component, &handlers, &shared.handlers, &core_exports::defs(), &path)
         .map_err(link)?;
     if linked.export(INIT.interface, INIT.function).is_none() {
-        return Err(link(format!("it does not export {}, so it is not an actor", INIT.interface)));
+        return Err(link(format!(
+            "it does not export {}, so it is not an actor; an actor exports at least that interface",
+            INIT.interface
+        )));
     }
     Ok(Made { manifest, component_digest, component_bytes, component: linked, handlers, held })
 }

@@ -19,13 +19,13 @@ fn check_type(ty: &Type, path: &str) -> Result<(), String> {
     match ty {
         Type::Option(option) => {
             if matches!(option.ty(), Type::Option(_)) {
-                return Err(format!("{path} is an option directly in an option, which cannot be recorded"));
+                return refused(path, "an option directly in an option");
             }
             inner(Some(option.ty()), "some")
         }
         Type::List(list) => inner(Some(list.ty()), "item"),
         Type::Record(record) => record.fields().try_for_each(|field| inner(Some(field.ty), field.name)),
-        Type::Tuple(tuple) => tuple.types().try_for_each(|ty| inner(Some(ty), "item")),
+        Type::Tuple(tuple) => tuple.types().enumerate().try_for_each(|(index, ty)| inner(Some(ty), &index.to_string())),
         Type::Variant(variant) => variant.cases().try_for_each(|case| inner(case.ty, case.name)),
         Type::Result(result) => inner(result.ok(), "ok").and_then(|()| inner(result.err(), "err")),
         Type::Bool
@@ -42,6 +42,16 @@ fn check_type(ty: &Type, path: &str) -> Result<(), String> {
         | Type::Char
         | Type::String
         | Type::Enum(_) => Ok(()),
-        _ => Err(format!("{path} is a resource, flags, a stream, a future or a map, which cannot be recorded")),
+        Type::FixedLengthList(list) => inner(Some(list.ty()), "item"),
+        Type::Own(_) | Type::Borrow(_) => refused(path, "a resource"),
+        Type::Flags(_) => refused(path, "of a flags type"),
+        Type::Stream(_) => refused(path, "a stream"),
+        Type::Future(_) => refused(path, "a future"),
+        Type::Map(_) => refused(path, "a map"),
+        Type::ErrorContext => refused(path, "an error context"),
     }
+}
+
+fn refused(path: &str, what: &str) -> Result<(), String> {
+    Err(format!("{path} is {what}, which cannot be recorded; use another type in the handler's WIT"))
 }

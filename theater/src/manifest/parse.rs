@@ -202,8 +202,8 @@ pub(super) fn parse(path: &Path, source: &Bytes) -> Result<ManifestConfig, Manif
         return Err(fail(at("name"), reason.to_owned()));
     }
     for (key, file) in [("component", Some(&top.component)), ("init_state", top.init_state.as_ref())] {
-        if file.is_some_and(|file| file.as_os_str().is_empty()) {
-            return Err(fail(at(key), format!("`{key}` is empty; name a file in the manifest's folder")));
+        if file.is_some_and(|file| file.as_os_str().is_empty() || file.to_string_lossy().contains(char::is_control)) {
+            return Err(fail(at(key), format!("`{key}` is not the name of a file; name one in the manifest's folder")));
         }
     }
     let handlers = table.get_ref().get("handlers").map_or_else(|| Ok(Vec::new()), |value| handlers(value, &fail))?;

@@ -1,5 +1,8 @@
 //! The core through its public interface, with handlers of the tests' own.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod handlers;
 mod life;
+mod link;
+mod manifest;
 mod support;

@@ -107,10 +107,12 @@ fn names_and_files_that_cannot_be() {
     for text in ["name = \"\"", "name = \"a/b\"", "name = \"a\\nb\"", "name = \"\\u001b[2J\""] {
         assert_eq!(refused(format!("{text}\ncomponent = \"a.wasm\"")), name, "{text}");
     }
-    let text = "name = \"a\"\n\ncomponent = \"\"";
-    assert_eq!(refused(text), "3: `component` is empty; name a file in the manifest's folder");
-    let text = format!("{HEAD}init_state = \"\"");
-    assert_eq!(refused(text), "3: `init_state` is empty; name a file in the manifest's folder");
+    for path in ["", "a\\nb.wasm", "a\\u0000.wasm"] {
+        let text = format!("name = \"a\"\n\ncomponent = \"{path}\"");
+        assert_eq!(refused(text), "3: `component` is not the name of a file; name one in the manifest's folder");
+        let text = format!("{HEAD}init_state = \"{path}\"");
+        assert_eq!(refused(text), "3: `init_state` is not the name of a file; name one in the manifest's folder");
+    }
 }
 
 #[test]
