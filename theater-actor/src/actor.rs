@@ -31,10 +31,7 @@ pub struct Start {
 impl Start {
     /// A start of the actor `id` with these init bytes: for tests of an `init` on the host.
     pub fn new(id: impl Into<String>, bytes: Option<Vec<u8>>) -> Self {
-        Self {
-            id: id.into(),
-            bytes,
-        }
+        Self { id: id.into(), bytes }
     }
 
     /// The actor's id, 32 lower-case hex digits.
@@ -51,11 +48,9 @@ impl Start {
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
         match self.bytes() {
             Some(bytes) => state::read("init bytes", bytes),
-            None => Err(
-                "there are no init bytes: name a file as `init_state` in the manifest, \
+            None => Err("there are no init bytes: name a file as `init_state` in the manifest, \
                          or give them to `spawn`"
-                    .into(),
-            ),
+                .into()),
         }
     }
 

@@ -83,10 +83,7 @@ pub struct Export<A>(PhantomData<A>);
 type State = Option<Vec<u8>>;
 
 /// One turn: the state as the actor's type, the work, and the next state.
-fn turn<A: Actor, R>(
-    bytes: State,
-    work: impl FnOnce(&mut A) -> Result<R>,
-) -> Result<(State, R), String> {
+fn turn<A: Actor, R>(bytes: State, work: impl FnOnce(&mut A) -> Result<R>) -> Result<(State, R), String> {
     panics::report();
     let run = || {
         let mut actor = state::decode::<A>(bytes.as_deref())?;
@@ -99,10 +96,7 @@ fn turn<A: Actor, R>(
 }
 
 /// A turn without a result of its own.
-fn plain_turn<A: Actor>(
-    bytes: State,
-    work: impl FnOnce(&mut A) -> Result<()>,
-) -> Result<(State,), String> {
+fn plain_turn<A: Actor>(bytes: State, work: impl FnOnce(&mut A) -> Result<()>) -> Result<(State,), String> {
     turn(bytes, work).map(|(next, ())| (next,))
 }
 
@@ -123,71 +117,39 @@ impl<A: Resumed> bindings::resumed::exports::theater::simple::resumed::Guest for
     }
 }
 
-impl<A: Messages> bindings::messages::exports::theater::simple::message_server_client::Guest
-    for Export<A>
-{
+impl<A: Messages> bindings::messages::exports::theater::simple::message_server_client::Guest for Export<A> {
     fn handle_send(bytes: State, (message,): (Vec<u8>,)) -> Result<(State,), String> {
-        plain_turn(bytes, |actor: &mut A| {
-            actor.handle_send(message.as_slice().into())
-        })
+        plain_turn(bytes, |actor: &mut A| actor.handle_send(message.as_slice().into()))
     }
 
-    fn handle_request(
-        bytes: State,
-        (id, message): (String, Vec<u8>),
-    ) -> Result<(State, Option<Vec<u8>>), String> {
-        let (next, reply) = turn(bytes, |actor: &mut A| {
-            actor.handle_request(&id, message.as_slice().into())
-        })?;
+    fn handle_request(bytes: State, (id, message): (String, Vec<u8>)) -> Result<(State, Option<Vec<u8>>), String> {
+        let (next, reply) = turn(bytes, |actor: &mut A| actor.handle_request(&id, message.as_slice().into()))?;
         Ok((next, reply.into_bytes()))
     }
 }
 
-impl<A: Children> bindings::children::exports::theater::simple::supervisor_handlers::Guest
-    for Export<A>
-{
-    fn handle_child_error(
-        bytes: State,
-        (child, failure): (String, ActorError),
-    ) -> Result<(State,), String> {
-        plain_turn(bytes, |actor: &mut A| {
-            actor.handle_child_error(&child, &failure)
-        })
+impl<A: Children> bindings::children::exports::theater::simple::supervisor_handlers::Guest for Export<A> {
+    fn handle_child_error(bytes: State, (child, failure): (String, ActorError)) -> Result<(State,), String> {
+        plain_turn(bytes, |actor: &mut A| actor.handle_child_error(&child, &failure))
     }
 
-    fn handle_child_exit(
-        bytes: State,
-        (child, data): (String, Option<Vec<u8>>),
-    ) -> Result<(State,), String> {
-        plain_turn(bytes, |actor: &mut A| {
-            actor.handle_child_exit(&child, data.as_deref())
-        })
+    fn handle_child_exit(bytes: State, (child, data): (String, Option<Vec<u8>>)) -> Result<(State,), String> {
+        plain_turn(bytes, |actor: &mut A| actor.handle_child_exit(&child, data.as_deref()))
     }
 
     fn handle_child_external_stop(bytes: State, (child,): (String,)) -> Result<(State,), String> {
-        plain_turn(bytes, |actor: &mut A| {
-            actor.handle_child_external_stop(&child)
-        })
+        plain_turn(bytes, |actor: &mut A| actor.handle_child_external_stop(&child))
     }
 }
 
-impl<A: Policy> bindings::policy::exports::theater::simple::supervision_policy::Guest
-    for Export<A>
-{
+impl<A: Policy> bindings::policy::exports::theater::simple::supervision_policy::Guest for Export<A> {
     fn decide(bytes: State, (failure,): (ChildFailure,)) -> Result<(State, Decision), String> {
         turn(bytes, |actor: &mut A| actor.decide(&failure))
     }
 }
 
-impl<A: Events> bindings::events::exports::theater::simple::supervision_events::Guest
-    for Export<A>
-{
-    fn handle_child_event(
-        bytes: State,
-        (child, event): (String, ChainEvent),
-    ) -> Result<(State,), String> {
-        plain_turn(bytes, |actor: &mut A| {
-            actor.handle_child_event(&child, &event)
-        })
+impl<A: Events> bindings::events::exports::theater::simple::supervision_events::Guest for Export<A> {
+    fn handle_child_event(bytes: State, (child, event): (String, ChainEvent)) -> Result<(State,), String> {
+        plain_turn(bytes, |actor: &mut A| actor.handle_child_event(&child, &event))
     }
 }

@@ -16,8 +16,7 @@ pub struct Message<'a>(&'a [u8]);
 impl<'a> Message<'a> {
     /// The message as text. An error where it is not UTF-8.
     pub fn text(self) -> Result<&'a str> {
-        std::str::from_utf8(self.0)
-            .map_err(|error| format!("the message is not UTF-8: {error}").into())
+        std::str::from_utf8(self.0).map_err(|error| format!("the message is not UTF-8: {error}").into())
     }
 
     /// The message as JSON.
@@ -128,10 +127,7 @@ pub fn send_json<T: Serialize + ?Sized>(actor_id: &str, value: &T) -> Result<()>
 ///
 /// # Errors
 /// Those of [`request`]; the value cannot be written, or the answer cannot be read, as JSON.
-pub fn request_json<T: Serialize + ?Sized, R: DeserializeOwned>(
-    actor_id: &str,
-    value: &T,
-) -> Result<R> {
+pub fn request_json<T: Serialize + ?Sized, R: DeserializeOwned>(actor_id: &str, value: &T) -> Result<R> {
     state::read("answer", &request(actor_id, to_json(value)?)?)
 }
 

@@ -6,12 +6,8 @@ use std::fmt;
 use crate::bindings::imports::theater::simple::supervision as host;
 use crate::bindings::imports::theater::simple::types;
 
-pub use crate::bindings::policy::exports::theater::simple::supervision_policy::{
-    ChildFailure, Decision,
-};
-pub use host::{
-    ChildCounts, ChildInfo, ChildKind, ChildSpec, ChildStatus, RestartState, RestartType, Shutdown,
-};
+pub use crate::bindings::policy::exports::theater::simple::supervision_policy::{ChildFailure, Decision};
+pub use host::{ChildCounts, ChildInfo, ChildKind, ChildSpec, ChildStatus, RestartState, RestartType, Shutdown};
 pub use types::{WitActorError as ActorError, WitErrorType as ErrorType};
 
 /// Why an operation on a child was refused.
@@ -138,10 +134,7 @@ pub fn terminate_child(child: &str) -> Result<(), SupervisionError> {
 ///
 /// # Errors
 /// It runs or is being restarted, or the start failed.
-pub fn restart_child_with(
-    child: &str,
-    state: &RestartState,
-) -> Result<Option<String>, SupervisionError> {
+pub fn restart_child_with(child: &str, state: &RestartState) -> Result<Option<String>, SupervisionError> {
     Ok(host::restart_child_with(child, state)?)
 }
 

@@ -49,9 +49,7 @@ struct Configured {
 impl Actor for Configured {
     fn init(start: &Start) -> Result<Self> {
         let (name,): (String,) = start.json()?;
-        Ok(Self {
-            name: Some(format!("{name} {}", start.id())),
-        })
+        Ok(Self { name: Some(format!("{name} {}", start.id())) })
     }
 }
 
@@ -60,13 +58,7 @@ impl Messages for Configured {}
 type State = Option<Vec<u8>>;
 
 fn state(owner: &str, balance: i64) -> State {
-    Some(
-        serde_json::to_vec(&Account {
-            owner: owner.to_owned(),
-            balance,
-        })
-        .unwrap(),
-    )
+    Some(serde_json::to_vec(&Account { owner: owner.to_owned(), balance }).unwrap())
 }
 
 fn bytes(text: &str) -> State {
@@ -88,39 +80,24 @@ fn send<A: Messages>(state: State, message: &[u8]) -> Result<State, String> {
 #[test]
 fn an_init_left_out_takes_its_bytes_or_the_default() {
     assert_eq!(init::<Account>(None), Ok(state("", 0)));
-    assert_eq!(
-        init::<Account>(bytes(r#"{"balance":7, "owner":"ann"}"#)),
-        Ok(state("ann", 7))
-    );
+    assert_eq!(init::<Account>(bytes(r#"{"balance":7, "owner":"ann"}"#)), Ok(state("ann", 7)));
     let error = init::<Account>(bytes(r#"{"balance":7}"#)).unwrap_err();
-    assert!(
-        error.starts_with("the init bytes cannot be read as JSON of `"),
-        "{error}"
-    );
+    assert!(error.starts_with("the init bytes cannot be read as JSON of `"), "{error}");
     assert!(error.contains("Account`: missing field `owner`"), "{error}");
 }
 
 #[test]
 fn an_init_of_its_own_reads_what_it_likes() {
-    assert_eq!(
-        init::<Configured>(bytes(r#"["bob"]"#)),
-        Ok(bytes(r#"{"name":"bob a1"}"#))
-    );
+    assert_eq!(init::<Configured>(bytes(r#"["bob"]"#)), Ok(bytes(r#"{"name":"bob a1"}"#)));
     let error = init::<Configured>(None).unwrap_err();
-    assert!(
-        error.contains("no init bytes") && error.contains("init_state"),
-        "{error}"
-    );
+    assert!(error.contains("no init bytes") && error.contains("init_state"), "{error}");
 }
 
 #[test]
 fn a_request_answers_and_keeps_the_state() {
     let old = state("ann", 7);
     for (message, answer) in [("owner", "ann"), ("id", "m/1/0"), ("balance", "7")] {
-        assert_eq!(
-            request::<Account>(old.clone(), message.as_bytes()),
-            Ok((old.clone(), bytes(answer)))
-        );
+        assert_eq!(request::<Account>(old.clone(), message.as_bytes()), Ok((old.clone(), bytes(answer))));
     }
     assert_eq!(request::<Account>(old.clone(), b"nothing"), Ok((old, None)));
 }
@@ -136,53 +113,30 @@ fn errors_become_the_err_string() {
     let of = |message: &[u8]| request::<Account>(state("ann", 7), message).unwrap_err();
     assert_eq!(of(b"spoil"), "the balance of ann is spoilt");
     assert_eq!(of(b"x"), "invalid digit found in string");
-    assert!(
-        of(b"\xff").starts_with("the message is not UTF-8"),
-        "{}",
-        of(b"\xff")
-    );
+    assert!(of(b"\xff").starts_with("the message is not UTF-8"), "{}", of(b"\xff"));
     let error = send::<Account>(state("ann", 7), b"{").unwrap_err();
-    assert!(
-        error.starts_with("the message cannot be read as JSON of `i64`"),
-        "{error}"
-    );
+    assert!(error.starts_with("the message cannot be read as JSON of `i64`"), "{error}");
 }
 
 #[test]
 fn functions_left_out_say_so() {
     let error = request::<Configured>(None, b"hello").unwrap_err();
-    assert!(
-        error.contains("answers no requests") && error.contains("m/1/0"),
-        "{error}"
-    );
+    assert!(error.contains("answers no requests") && error.contains("m/1/0"), "{error}");
     let error = send::<Configured>(None, b"hello").unwrap_err();
     assert!(error.contains("takes no one-way messages"), "{error}");
 }
 
 #[test]
 fn child_callbacks_left_out_keep_the_state() {
-    let failure = ActorError {
-        error_type: ErrorType::CallTimeout,
-        message: "5s are over".to_owned(),
-        data: None,
-    };
+    let failure = ActorError { error_type: ErrorType::CallTimeout, message: "5s are over".to_owned(), data: None };
     assert_eq!(failure.to_string(), "call-timeout: 5s are over");
     let old = state("ann", 7);
     let child = || "c1".to_owned();
     type Callbacks = Export<Account>;
     let kept = Ok((old.clone(),));
-    assert_eq!(
-        <Callbacks as ChildrenExport>::handle_child_error(old.clone(), (child(), failure)),
-        kept
-    );
-    assert_eq!(
-        <Callbacks as ChildrenExport>::handle_child_exit(old.clone(), (child(), None)),
-        kept
-    );
-    assert_eq!(
-        <Callbacks as ChildrenExport>::handle_child_external_stop(old, (child(),)),
-        kept
-    );
+    assert_eq!(<Callbacks as ChildrenExport>::handle_child_error(old.clone(), (child(), failure)), kept);
+    assert_eq!(<Callbacks as ChildrenExport>::handle_child_exit(old.clone(), (child(), None)), kept);
+    assert_eq!(<Callbacks as ChildrenExport>::handle_child_external_stop(old, (child(),)), kept);
 }
 
 proptest! {
