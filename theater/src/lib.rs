@@ -1,5 +1,65 @@
-//! Theater.
-#![doc = ""]
+//! Theater runs WebAssembly components as actors: isolated, supervised in trees, and recorded.
+//! Everything that crosses an actor's sandbox is an event in that actor's hash chain.
+//!
+//! This crate is the core: manifests, the actors and their tree, recording, and the contract of
+//! handlers. It names no handler: what actors can do is what a program composes a runtime of. Here
+//! is a whole one, with a handler of its own, a store and a root:
+//!
+//! ```no_run
+//! use theater::chain::MemoryStore;
+//! use theater::{Call, Denied, Effect, Handler, HostLinker, ManifestConfig, NoConfig, NoPermissions, Start, TheaterRuntime};
+//!
+//! /// Actors that list `type = "acme-clock"` in their manifest may import `acme:clock/clock`.
+//! struct Clock;
+//!
+//! impl Handler for Clock {
+//!     const NAME: &'static str = "acme-clock";
+//!     const VERSION: &'static str = "1.0.0";
+//!     type Config = NoConfig;
+//!     type Permissions = NoPermissions;
+//!     type State = ();
+//!
+//!     fn setup_host_functions(host: &mut HostLinker<'_, Self>) -> theater::Result<()> {
+//!         let now = |call: Call<'_, Self>, ()| Ok((call.wall_ms(),));
+//!         host.interface("acme:clock/clock@1.0.0")?.func("now", Effect::Read, now)?;
+//!         Ok(())
+//!     }
+//!
+//!     async fn start(&self, _: Start<'_>, _: NoConfig, _: NoPermissions) -> theater::Result<()> {
+//!         Ok(())
+//!     }
+//!
+//!     fn narrow(_: &NoPermissions, asked: NoPermissions) -> Result<NoPermissions, Denied> {
+//!         Ok(asked)
+//!     }
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let runtime = TheaterRuntime::builder().handler(Clock).store(MemoryStore::new()).build()?;
+//!     let root = runtime.spawn_actor(ManifestConfig::from_file("root.toml")?).await?;
+//!     println!("{} ended: {}", root.id(), root.ended().await?);
+//!     for event in runtime.get_actor_events(root.id(), 0, 100).await? {
+//!         println!("{} {}", event.seq, event.event_type);
+//!     }
+//!     runtime.shutdown().await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! `theater-store-sqlite` has a store that lasts. `theater-handler-runtime`,
+//! `theater-handler-message-server` and `theater-handler-supervisor` are the first handlers, and
+//! `theater-cli` makes a command line of a runtime in one line. Actors are written with
+//! `theater-actor`, or with anything that makes components.
+//!
+//! - [`TheaterRuntime`] is where a program begins; [`ActorHandle`] calls actors.
+//! - [`Handler`] is the contract of handlers; a host function gets a [`Call`], the start of an actor
+//!   a [`Start`]. The guide [docs/writing-a-handler.md] goes through one from nothing to its test.
+//! - What holds for actors (turns, restarts, ends, limits, durability, permissions, the record) is in
+//!   [docs/semantics.md].
+//!
+//! [docs/writing-a-handler.md]: https://github.com/theater-rs/theater/blob/main/docs/writing-a-handler.md
+//! [docs/semantics.md]: https://github.com/theater-rs/theater/blob/main/docs/semantics.md
 
 mod actor;
 mod actor_store;
