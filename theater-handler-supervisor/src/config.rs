@@ -1,7 +1,7 @@
 //! What a manifest may say of the handler, and who may ask for how much.
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use theater::Denied;
 
 /// The composer's configuration of the handler. It has no fields yet.
@@ -25,6 +25,7 @@ pub struct SupervisorPermissions {
     pub max_depth: u32,
     /// Which manifests may be started: patterns of paths relative to the folder of the actor's own
     /// manifest and below it (`["**/*.toml"]`). `*` stays within a folder, `**` does not.
+    #[serde(deserialize_with = "patterns")]
     pub manifests: Vec<String>,
 }
 
@@ -65,6 +66,20 @@ impl SupervisorPermissions {
     pub(crate) fn patterns(&self) -> Result<GlobSet, globset::Error> {
         compile(&self.manifests)
     }
+}
+
+/// Reads patterns; one that can match nothing below the folder is an error, too.
+fn patterns<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let patterns = Vec::<String>::deserialize(deserializer)?;
+    for pattern in &patterns {
+        if pattern.starts_with('/') || pattern.split('/').any(|part| part == "..") {
+            return Err(de::Error::custom(format!(
+                "pattern {pattern:?} leads out of the folder; patterns are relative to the manifest's folder, such as \"workers/*.toml\""
+            )));
+        }
+        compile(std::slice::from_ref(pattern)).map_err(de::Error::custom)?;
+    }
+    Ok(patterns)
 }
 
 fn compile(patterns: &[String]) -> Result<GlobSet, globset::Error> {

@@ -1,7 +1,7 @@
 //! `theater:simple/supervisor`: children by their id.
 
 use theater::wit::WitChainEvent;
-use theater::{Call, ManifestConfig, RestartFrom, Result, StoppedBy, TheaterId};
+use theater::{Call, ManifestConfig, RestartFrom, Result, SpawnError, StoppedBy, TheaterId};
 
 use crate::SupervisorHandler;
 use crate::error::SupervisorError;
@@ -16,11 +16,8 @@ pub(crate) async fn spawn(
     let answer = match admit(&mut call, &manifest) {
         Ok(manifest) => {
             let name = manifest.name.clone();
-            call.tree()
-                .spawn(manifest, init, begun(&call))
-                .await
-                .map_err(SupervisorError::from)
-                .and_then(|started| id_of(started, &name))
+            let started = call.tree().spawn(manifest, init, begun(&call)).await;
+            started_child(&mut call, started, &name)
         }
         Err(error) => Err(error),
     };
@@ -34,11 +31,8 @@ pub(crate) async fn resume(
     let answer = match admit(&mut call, &manifest) {
         Ok(manifest) => {
             let name = manifest.name.clone();
-            call.tree()
-                .resume(manifest, state, begun(&call))
-                .await
-                .map_err(SupervisorError::from)
-                .and_then(|started| id_of(started, &name))
+            let started = call.tree().resume(manifest, state, begun(&call)).await;
+            started_child(&mut call, started, &name)
         }
         Err(error) => Err(error),
     };
@@ -51,15 +45,8 @@ fn admit(
     manifest: &str,
 ) -> std::result::Result<ManifestConfig, SupervisorError> {
     let tree = call.tree();
+    room(call)?;
     let permissions = call.state().permissions.clone();
-    let alive = tree.children().len();
-    if alive >= permissions.max_children as usize {
-        call.deny("max_children");
-        return Err(SupervisorError::HandlerError(format!(
-            "this actor has {alive} children and may have {max}; write `permissions = {{ max_children = .. }}` in the supervisor entry of its manifest",
-            max = permissions.max_children
-        )));
-    }
     if tree.depth() + 1 > permissions.max_depth {
         call.deny("max_depth");
         return Err(SupervisorError::HandlerError(format!(
@@ -76,6 +63,49 @@ fn admit(
     })
 }
 
+/// Whether one more child may be alive.
+fn room(call: &mut Call<'_, SupervisorHandler>) -> std::result::Result<(), SupervisorError> {
+    let alive = call.tree().children().len();
+    let max = call.state().permissions.max_children;
+    if alive < max as usize {
+        return Ok(());
+    }
+    call.deny("max_children");
+    Err(SupervisorError::HandlerError(format!(
+        "this actor has {alive} children and may have {max}; write `permissions = {{ max_children = .. }}` in the supervisor entry of its manifest"
+    )))
+}
+
+/// As [`room`], for a child that is started again: one that is alive has its place already.
+pub(crate) async fn room_for(
+    call: &mut Call<'_, SupervisorHandler>,
+    child: TheaterId,
+) -> std::result::Result<(), SupervisorError> {
+    let tree = call.tree();
+    if !tree.children().iter().any(|alive| alive.actor_id == child) {
+        tree.status(child).await?;
+        room(call)?;
+    }
+    Ok(())
+}
+
+/// What came of a start; a permission that is not held is recorded as the denial.
+fn started_child(
+    call: &mut Call<'_, SupervisorHandler>,
+    started: std::result::Result<Option<TheaterId>, SpawnError>,
+    name: &str,
+) -> std::result::Result<String, SupervisorError> {
+    note_denial(call, started.as_ref().err());
+    id_of(started?, name)
+}
+
+/// Records that a start failed for a permission.
+pub(crate) fn note_denial(call: &mut Call<'_, SupervisorHandler>, error: Option<&SpawnError>) {
+    if let Some(SpawnError::Permission { handler, .. }) = error {
+        call.deny(format!("permissions.{handler}"));
+    }
+}
+
 #[expect(clippy::needless_pass_by_value, reason = "the signature of a host function")]
 pub(crate) fn list_children(call: Call<'_, SupervisorHandler>, (): ()) -> Result<(Vec<String>,)> {
     Ok((call.tree().children().iter().map(|child| child.actor_id.to_string()).collect(),))
@@ -89,17 +119,18 @@ pub(crate) async fn stop_child(call: Call<'_, SupervisorHandler>, (child,): (Str
     Ok((answer.map_err(|error| error.to_string()),))
 }
 
-pub(crate) async fn restart_child(call: Call<'_, SupervisorHandler>, (child,): (String,)) -> Result<(Answer<()>,)> {
+pub(crate) async fn restart_child(mut call: Call<'_, SupervisorHandler>, (child,): (String,)) -> Result<(Answer<()>,)> {
     let answer = match child_id(&child) {
-        Ok(id) => call
-            .tree()
-            .restart(id, RestartFrom::Reset, call.idempotency_key())
-            .await
-            .map_err(SupervisorError::from)
-            .and_then(|started| id_of(started, &child).map(drop)),
+        Ok(id) => restart(&mut call, id).await,
         Err(error) => Err(error),
     };
     Ok((answer.map_err(|error| error.to_string()),))
+}
+
+async fn restart(call: &mut Call<'_, SupervisorHandler>, child: TheaterId) -> std::result::Result<(), SupervisorError> {
+    room_for(call, child).await?;
+    let started = call.tree().restart(child, RestartFrom::Reset, call.idempotency_key()).await;
+    started_child(call, started, &child.to_string()).map(drop)
 }
 
 pub(crate) async fn get_child_state(

@@ -1,6 +1,6 @@
 //! Which manifest a guest means, and whether it may be started.
 
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use theater::{FileError, ManifestConfig, read_below};
 
@@ -26,24 +26,29 @@ pub(crate) fn open(folder: &Path, path: &str, permissions: &SupervisorPermission
             "a path is relative to the folder of the actor's manifest and stays below it",
         ));
     }
-    let source = read_below(folder, relative, MAX_MANIFEST).map_err(|error| match error {
+    let patterns = permissions.patterns().map_err(|error| plain(error.to_string()))?;
+    // Before the file is looked for: what is not permitted is not told from what does not exist.
+    let named: PathBuf = relative.components().filter(|part| matches!(part, Component::Normal(_))).collect();
+    if !patterns.is_match(&named) {
+        return Err(denied(path, permissions, "no pattern covers it"));
+    }
+    let source = read_below(folder, &named, MAX_MANIFEST).map_err(|error| match error {
         FileError::Outside(_) => denied(path, permissions, "it leads out of the folder of the actor's manifest"),
         error => plain(format!("manifest {path}: {error}")),
     })?;
-    // A link may lead to a manifest that the patterns do not cover: what counts is where it leads.
-    let real = real_path(folder, relative).map_err(|error| plain(format!("manifest {path}: {error}")))?;
+    // A link may lead to a manifest that the patterns do not cover.
+    let real = real_path(folder, &named).map_err(|error| plain(format!("manifest {path}: {error}")))?;
     let Some(real) = real else {
         return Err(denied(path, permissions, "it leads out of the folder of the actor's manifest"));
     };
-    let patterns = permissions.patterns().map_err(|error| plain(error.to_string()))?;
     if !patterns.is_match(&real) {
-        return Err(denied(path, permissions, "no pattern covers it"));
+        return Err(denied(path, permissions, "it is a link to one that no pattern covers"));
     }
     ManifestConfig::from_source(folder.join(real), source).map_err(|error| plain(error.to_string()))
 }
 
 /// The path below `folder` after all links, if it is below.
-fn real_path(folder: &Path, relative: &Path) -> std::io::Result<Option<std::path::PathBuf>> {
+fn real_path(folder: &Path, relative: &Path) -> std::io::Result<Option<PathBuf>> {
     let real = folder.join(relative).canonicalize()?;
     Ok(real.strip_prefix(folder.canonicalize()?).ok().map(Path::to_owned))
 }

@@ -9,7 +9,8 @@ use theater::{
 };
 
 use crate::SupervisorHandler;
-use crate::host::child_id;
+use crate::error::SupervisorError;
+use crate::host::{child_id, note_denial, room_for};
 
 /// Ended children that `which-children` lists at most.
 const ENDED: usize = 1_000;
@@ -113,7 +114,7 @@ type Restarted = std::result::Result<Option<String>, SupervisionError>;
 
 /// Starts the next incarnation of a child that has ended, with the state that the guest chooses.
 pub(crate) async fn restart_child_with(
-    call: Call<'_, SupervisorHandler>,
+    mut call: Call<'_, SupervisorHandler>,
     (child, state): (String, RestartState),
 ) -> Result<(Restarted,)> {
     let Ok(id) = child_id(&child) else {
@@ -132,7 +133,14 @@ pub(crate) async fn restart_child_with(
     if tree.children().iter().any(|alive| alive.actor_id == id) {
         return Ok((Err(SupervisionError::Running),));
     }
+    match room_for(&mut call, id).await {
+        Ok(()) => {}
+        Err(SupervisorError::NotFound(_)) => return Ok((Err(SupervisionError::NotFound),)),
+        Err(SupervisorError::HandlerError(_)) => return Ok((Err(SupervisionError::MaxChildren),)),
+        Err(error) => return Ok((Err(failed(ErrorType::InstantiateFailed, error.to_string())),)),
+    }
     let restarted = tree.restart(id, from, call.idempotency_key()).await;
+    note_denial(&mut call, restarted.as_ref().err());
     Ok((restarted.map(|started| started.map(|id| id.to_string())).map_err(SupervisionError::from),))
 }
 

@@ -1,0 +1,8 @@
+//! The supervisor handler with real actors.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod ceiling;
+mod held;
+mod limits;
+mod manifests;
+mod support;
