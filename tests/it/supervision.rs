@@ -142,3 +142,46 @@ async fn a_call_that_traps_or_errs_sends_nothing() {
     assert_eq!(calls.iter().filter(|call| call["function"] == "handle-send").count(), 1);
     world.close().await;
 }
+
+#[tokio::test]
+async fn an_escalation_ends_the_supervisor_with_its_reason() {
+    let world = World::new(&["relay", "counter"]);
+    let root = world.spawn("relay").await;
+    let parent = world.ask(&root, "spawn relay.toml").await;
+    assert_eq!(world.ask(&root, &format!("request {parent} escalate too much")).await, "escalating");
+    let ExitReason::Abnormal(error) = world.handle(&parent).ended().await.unwrap() else { panic!("a normal end") };
+    assert!(error.message.contains("too much"), "{error}");
+    let log = world.ask(&root, "log").await;
+    assert!(log.contains(&format!("child-error {parent}")) && log.contains("too much"), "{log}");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_failed_child_is_listed_while_its_supervisor_decides() {
+    let world = World::new(&["relay"]);
+    let parent = world.spawn("relay").await;
+    let child = world.ask(&parent, "spawn relay.toml").await;
+    world.ask(&parent, "which-on-error").await;
+    world.ask(&parent, &format!("request {child} panic")).await;
+    let log = world.ask(&parent, "log").await;
+    assert!(log.contains(&format!("which {child} ChildStatus::Failed")), "{log}");
+    assert!(log.contains("list none"), "{log}");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_restart_that_fails_turns_waiting_messages_into_dead_letters() {
+    let world = World::new(&["rogue"]);
+    let actor = world.spawn("rogue").await;
+    let too_large = RestartFrom::Custom(Some(vec![0; 17 << 20]));
+    let (sent, restarted) =
+        tokio::join!(world.send(&actor, "calls"), world.runtime.restart_actor(actor.id(), too_large));
+    sent.unwrap();
+    assert!(restarted.unwrap_err().to_string().contains("limit `state`"));
+    assert_eq!(world.of_type(actor.id(), "dead_letter").await.len(), 1);
+    assert!(world.runtime.store().pending(None, 10).await.unwrap().is_empty());
+    // The actor is down; a good restart still works.
+    world.runtime.restart_actor(actor.id(), RestartFrom::Reset).await.unwrap();
+    assert_eq!(world.ask(&actor, "calls").await, "0");
+    world.close().await;
+}

@@ -1,7 +1,7 @@
 //! `theater:simple/supervisor`: children by their id.
 
 use theater::wit::WitChainEvent;
-use theater::{Call, ManifestConfig, RestartFrom, Result, SpawnError, StoppedBy, TheaterId};
+use theater::{ActorProcess, Call, ManifestConfig, RestartFrom, Result, SpawnError, StoppedBy, TheaterId};
 
 use crate::SupervisorHandler;
 use crate::error::SupervisorError;
@@ -65,7 +65,7 @@ fn admit(
 
 /// Whether one more child may be alive.
 fn room(call: &mut Call<'_, SupervisorHandler>) -> std::result::Result<(), SupervisorError> {
-    let alive = call.tree().children().len();
+    let alive = call.tree().children().iter().filter(|child| child.is_alive()).count();
     let max = call.state().permissions.max_children;
     if alive < max as usize {
         return Ok(());
@@ -82,7 +82,7 @@ pub(crate) async fn room_for(
     child: TheaterId,
 ) -> std::result::Result<(), SupervisorError> {
     let tree = call.tree();
-    if !tree.children().iter().any(|alive| alive.actor_id == child) {
+    if !tree.children().iter().any(|alive| alive.actor_id == child && alive.is_alive()) {
         tree.status(child).await?;
         room(call)?;
     }
@@ -108,7 +108,8 @@ pub(crate) fn note_denial(call: &mut Call<'_, SupervisorHandler>, error: Option<
 
 #[expect(clippy::needless_pass_by_value, reason = "the signature of a host function")]
 pub(crate) fn list_children(call: Call<'_, SupervisorHandler>, (): ()) -> Result<(Vec<String>,)> {
-    Ok((call.tree().children().iter().map(|child| child.actor_id.to_string()).collect(),))
+    let children = call.tree().children().into_iter().filter(ActorProcess::is_alive);
+    Ok((children.map(|child| child.actor_id.to_string()).collect(),))
 }
 
 pub(crate) async fn stop_child(call: Call<'_, SupervisorHandler>, (child,): (String,)) -> Result<(Answer<()>,)> {

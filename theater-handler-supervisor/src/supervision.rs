@@ -130,7 +130,7 @@ pub(crate) async fn restart_child_with(
         },
     };
     let tree = call.tree();
-    if tree.children().iter().any(|alive| alive.actor_id == id) {
+    if tree.children().iter().any(|child| child.actor_id == id && child.is_alive()) {
         return Ok((Err(SupervisionError::Running),));
     }
     match room_for(&mut call, id).await {
@@ -172,7 +172,7 @@ pub(crate) async fn terminate_child(
 /// How many children there are. None has a spec: those are declared or started by `start-child`.
 #[expect(clippy::needless_pass_by_value, reason = "the signature of a host function")]
 pub(crate) fn count_children(call: Call<'_, SupervisorHandler>, (): ()) -> Result<(ChildCounts,)> {
-    let children = call.tree().children();
+    let children: Vec<_> = call.tree().children().into_iter().filter(ActorProcess::is_alive).collect();
     let supervisors = children.iter().filter(|child| supervises(child)).count();
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     Ok((ChildCounts {

@@ -23,7 +23,7 @@ use crate::journal::Extras;
 use crate::message::Message;
 use crate::runner::{self, run_turn};
 use crate::start::Start;
-use crate::turn::{FailedCall, Finished, Mode, record_error};
+use crate::turn::{Finished, Mode, record_error};
 
 /// How an incarnation starts.
 pub(crate) struct Plan {
@@ -68,6 +68,8 @@ pub(crate) async fn start(actor: Arc<Actor>, plan: Plan) -> Result<Started, Spaw
 
 async fn bring_up(actor: &Arc<Actor>, plan: Plan) -> Result<Life, Result<Started, SpawnError>> {
     record_started(actor, &plan);
+    // Should the start fail, they become dead letters with the actor's end.
+    lock(&actor.inbox).adopt(plan.adopted);
     let init = plan.restart_state == RestartStateKind::Reset;
     let mut slots = Slots::new();
     if let Err(reason) = start_handlers(actor, &mut slots).await {
@@ -83,9 +85,7 @@ async fn bring_up(actor: &Arc<Actor>, plan: Plan) -> Result<Life, Result<Started
     };
     match finished.end {
         None => {
-            let mut inbox = lock(&actor.inbox);
-            inbox.adopt(plan.adopted);
-            inbox.set_running();
+            lock(&actor.inbox).set_running();
             Ok(finished.life)
         }
         Some(reason) => Err(failed(actor, reason, finished.life).await),
@@ -213,7 +213,7 @@ pub(crate) async fn wake(actor: &Arc<Actor>, slots: Slots) -> Result<Box<ActorIn
     let finished = resumed(actor, live).await;
     match (finished.life, finished.end) {
         (Life::Live(live), None) => Ok(live),
-        (life, end) => Err(Finished { life, end, failed: None }),
+        (life, end) => Err(Finished { life, end: end.or(Some(ExitReason::Shutdown)), failed: None }),
     }
 }
 
@@ -229,14 +229,4 @@ async fn resumed(actor: &Arc<Actor>, live: Box<ActorInstance>) -> Finished {
 fn start_message(actor: &Actor, export: &crate::export::Export<(String,), ()>) -> Message {
     #[expect(clippy::expect_used, reason = "a string can always be encoded")]
     Message::new(&actor.recorder, export, &(actor.id.to_string(),), None).expect("a string can be encoded")
-}
-
-impl Finished {
-    /// The wake before a message failed: whoever waits for its answer is told.
-    pub(crate) fn for_message(mut self, actor: &Actor, message: Message) -> Self {
-        let reason = self.end.clone().unwrap_or(ExitReason::Shutdown);
-        self.failed = Some(FailedCall::ended(actor, message, reason));
-        self.end.get_or_insert(ExitReason::Shutdown);
-        self
-    }
 }

@@ -38,7 +38,7 @@ pub(crate) async fn end(actor: Arc<Actor>, reason: ExitReason, life: Life, faile
     end_tasks(&actor);
     stop_handlers(&actor, slots, &reason).await;
     let error_hash = record_terminated(&actor, &reason);
-    let fact = leave_parent(&actor, &reason, error_hash, published);
+    let fact = tell_parent(&actor, &reason, error_hash, published);
     conclude(&actor, &reason, fact, failed);
     actor.ended.send_replace(Some(reason));
 }
@@ -99,11 +99,9 @@ fn record_terminated(actor: &Actor, reason: &ExitReason) -> Digest {
     actor.last_error().map_or(appended.hash, |(_, hash)| hash)
 }
 
-/// Takes the actor out of its parent's family; where it had been visible there, the parent's chain
-/// gets the fact, whose hash is returned.
-fn leave_parent(actor: &Arc<Actor>, reason: &ExitReason, error_hash: Digest, published: bool) -> Option<ChildExit> {
+/// Where the actor had been visible to its parent, the parent's chain gets the fact.
+fn tell_parent(actor: &Arc<Actor>, reason: &ExitReason, error_hash: Digest, published: bool) -> Option<ChildExit> {
     let parent = actor.parent.as_ref()?.upgrade()?;
-    lock(&parent.family).children.retain(|child| !Arc::ptr_eq(child, actor));
     if !published {
         return None;
     }
@@ -147,7 +145,7 @@ fn conclude(actor: &Arc<Actor>, reason: &ExitReason, fact: Option<ChildExit>, fa
         }
     };
     if !keep && !hold {
-        actor.shared.tree.remove(actor);
+        actor.shared.tree.remove(actor); // else it stays a child until its supervisor has decided
     }
     if let (Some(hook), Some(mut exit)) = (hook, fact) {
         exit.mailbox = hold.then(|| HeldMailbox::for_supervisor(actor.clone()));

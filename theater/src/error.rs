@@ -90,6 +90,16 @@ pub enum SpawnError {
         /// Which interface does not fit, and what to do.
         reason: String,
     },
+    /// The state that it was to begin with is larger than its manifest allows.
+    #[error("{manifest}: the initial state has {bytes} bytes; the limit `state` is {limit}")]
+    StateLimit {
+        /// The manifest.
+        manifest: String,
+        /// The size of the state.
+        bytes: usize,
+        /// The manifest's `state`.
+        limit: usize,
+    },
     /// A permission that the parent or the composer does not hold.
     #[error("{manifest}: handler `{handler}`: {reason}")]
     Permission {
@@ -146,6 +156,7 @@ impl SpawnError {
         match self {
             Self::Failed { error, .. } => error.kind,
             Self::Ended { reason: ExitReason::Killed(_), .. } => ErrorType::Killed,
+            Self::StateLimit { .. } => ErrorType::StateLimit,
             _ => ErrorType::InstantiateFailed,
         }
     }
@@ -176,6 +187,17 @@ pub enum CallError {
         /// The manifest's `mailbox`.
         limit: usize,
     },
+    /// The messages in the mailbox are too large together.
+    #[error("the mailbox of actor {actor} is full ({limit} bytes)")]
+    MailboxBytes {
+        /// The actor.
+        actor: TheaterId,
+        /// The bound, in bytes: 64 MiB.
+        limit: usize,
+    },
+    /// A source of outside messages has a `/` in its name.
+    #[error("the source {0:?} of a message has a `/` in it, which separates a source from its number")]
+    Source(String),
     /// The guest answered `err`.
     #[error("{0}")]
     Guest(String),

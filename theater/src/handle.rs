@@ -104,7 +104,7 @@ impl ActorHandle {
         params: &P,
     ) -> Result<(), CallError> {
         let id = format!("{}/{}", from.source, from.n);
-        if let Known::New(flight) = self.known(&id).await? {
+        if let Known::New(flight) = self.known(from, &id).await? {
             self.deliver(&self.find()?, export, from, params, flight, None)?;
         }
         self.shared.journal.flushed().await?;
@@ -146,7 +146,7 @@ impl ActorHandle {
         params: impl FnOnce(&str) -> P,
     ) -> Result<Answer, CallError> {
         let id = format!("{}/{}", from.source, from.n);
-        match self.known(&id).await? {
+        match self.known(from, &id).await? {
             Known::Answered(answer) => answer,
             Known::Busy => Err(CallError::InFlight(id)),
             Known::New(flight) => {
@@ -159,7 +159,10 @@ impl ActorHandle {
     }
 
     /// What is known of a message id, in memory and in the store.
-    async fn known(&self, id: &str) -> Result<Known, CallError> {
+    async fn known(&self, from: Outside<'_>, id: &str) -> Result<Known, CallError> {
+        if from.source.contains('/') {
+            return Err(CallError::Source(from.source.to_owned()));
+        }
         loop {
             match self.shared.flights.take_off(id) {
                 TakeOff::Busy => return Ok(Known::Busy),

@@ -19,6 +19,8 @@ pub(crate) struct Inbox {
     queue: VecDeque<Message>,
     /// Places promised to messages that leave when their sender's call commits.
     reserved: usize,
+    /// Bytes of the messages that are queued or promised a place.
+    bytes: usize,
     /// A task runs for this actor, or is about to.
     scheduled: bool,
     /// What the runner put away when it went idle.
@@ -72,7 +74,10 @@ impl Inbox {
             return Work::End(ExitReason::Shutdown, life);
         }
         match self.queue.pop_front() {
-            Some(message) => Work::Message(Box::new(message), life),
+            Some(message) => {
+                self.bytes = self.bytes.saturating_sub(message.size());
+                Work::Message(Box::new(message), life)
+            }
             None => {
                 if matches!(life, Life::Live(_)) && !std::mem::replace(&mut self.listed, true) {
                     actor.shared.pool.list(actor);
@@ -116,6 +121,7 @@ impl Inbox {
     }
 
     pub(crate) fn take_queue(&mut self) -> VecDeque<Message> {
+        self.bytes = 0;
         std::mem::take(&mut self.queue)
     }
 
@@ -130,13 +136,17 @@ impl Inbox {
 
     /// Puts messages of the incarnation before in front.
     pub(crate) fn adopt(&mut self, mut messages: VecDeque<Message>) {
+        self.bytes += messages.iter().map(Message::size).sum::<usize>();
         messages.append(&mut self.queue);
         self.queue = messages;
     }
 }
 
-/// Promises a place in the mailbox.
-pub(crate) fn reserve(actor: &Actor) -> Result<(), CallError> {
+/// The bytes that a mailbox may hold, beside the manifest's bound on its messages.
+const MAILBOX_BYTES: usize = 64 << 20;
+
+/// Promises a place in the mailbox to a message of so many bytes.
+pub(crate) fn reserve(actor: &Actor, bytes: usize) -> Result<(), CallError> {
     let limit = actor.made.manifest.limits.mailbox;
     let mut inbox = lock(&actor.inbox);
     if let Phase::Ended(reason) = &inbox.phase {
@@ -145,14 +155,20 @@ pub(crate) fn reserve(actor: &Actor) -> Result<(), CallError> {
     if inbox.queue.len() + inbox.reserved >= limit {
         return Err(CallError::MailboxFull { actor: actor.id, limit });
     }
+    // One message always fits: what a host call passes has its own limit.
+    if inbox.bytes > 0 && inbox.bytes + bytes > MAILBOX_BYTES {
+        return Err(CallError::MailboxBytes { actor: actor.id, limit: MAILBOX_BYTES });
+    }
     inbox.reserved += 1;
+    inbox.bytes += bytes;
     Ok(())
 }
 
 /// Gives a promised place back.
-pub(crate) fn release(actor: &Actor) {
+pub(crate) fn release(actor: &Actor, bytes: usize) {
     let mut inbox = lock(&actor.inbox);
     inbox.reserved = inbox.reserved.saturating_sub(1);
+    inbox.bytes = inbox.bytes.saturating_sub(bytes);
 }
 
 /// Puts a message into the mailbox, whatever its length: its place was promised, or it is a
@@ -162,6 +178,7 @@ pub(crate) fn push(actor: &Arc<Actor>, message: Message) -> Result<(), Box<(Mess
     if let Phase::Ended(reason) = &inbox.phase {
         return Err(Box::new((message, reason.clone())));
     }
+    inbox.bytes += message.size();
     inbox.queue.push_back(message);
     wake(actor, &mut inbox);
     Ok(())

@@ -1,4 +1,4 @@
-//! ActorInstance instances: made when an actor has something to do, bounded in number, given up by idle
+//! Live instances: made when an actor has something to do, bounded in number, given up by idle
 //! actors when others need the place.
 
 use std::collections::VecDeque;

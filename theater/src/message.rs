@@ -64,6 +64,11 @@ impl Message {
         })
     }
 
+    /// Bytes of its payload.
+    pub(crate) fn size(&self) -> usize {
+        self.payload.bytes().len()
+    }
+
     /// As kept in the store until the receiver begins it.
     pub(crate) fn pending(&self, receiver: TheaterId, cause: Option<Digest>) -> Option<PendingMessage> {
         Some(PendingMessage {
@@ -104,7 +109,7 @@ impl Reserved {
     /// since, else to the dead letters.
     pub(crate) fn deliver(mut self, cause: Option<Digest>) {
         if let Some(mut message) = self.message.take() {
-            inbox::release(&self.receiver);
+            inbox::release(&self.receiver, message.size());
             message.cause = cause;
             deliver(&self.receiver, message);
         }
@@ -113,8 +118,8 @@ impl Reserved {
 
 impl Drop for Reserved {
     fn drop(&mut self) {
-        if self.message.take().is_some() {
-            inbox::release(&self.receiver);
+        if let Some(message) = self.message.take() {
+            inbox::release(&self.receiver, message.size());
         }
     }
 }
@@ -159,7 +164,7 @@ pub(crate) fn reserve_at<P: Params, R: Results>(
     }
     let message = Message::new(&receiver.recorder, export, params, Some(id))
         .map_err(|error| CallError::Answer { actor: receiver.id, reason: error.to_string() })?;
-    inbox::reserve(&receiver)?;
+    inbox::reserve(&receiver, message.size())?;
     Ok(Reserved { receiver, message: Some(message) })
 }
 

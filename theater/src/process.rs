@@ -50,11 +50,19 @@ pub struct ActorProcess {
 }
 
 impl ActorProcess {
+    /// Whether it runs or is about to again.
+    pub fn is_alive(&self) -> bool {
+        matches!(self.status, ActorStatus::Running | ActorStatus::Restarting)
+    }
+
     pub(crate) fn of(actor: &Arc<Actor>) -> Self {
-        let status = match &lock(&actor.inbox).phase {
+        let inbox = lock(&actor.inbox);
+        let status = match &inbox.phase {
             Phase::Starting | Phase::Running | Phase::Ending => ActorStatus::Running,
+            Phase::Held(_) if inbox.is_kept() => ActorStatus::Restarting,
             Phase::Held(reason) | Phase::Ended(reason) => status_of(&reason.record()),
         };
+        drop(inbox);
         Self {
             actor_id: actor.id,
             name: actor.name().to_owned(),

@@ -89,7 +89,11 @@ async fn step(actor: &Arc<Actor>, message: Box<Message>, life: Life) -> Finished
         Life::Live(live) => live,
         Life::Parked(slots) => match bring_up::wake(actor, slots).await {
             Ok(live) => live,
-            Err(finished) => return finished.for_message(actor, *message),
+            Err(finished) => {
+                // Not begun: it goes where the others in the mailbox go.
+                lock(&actor.inbox).adopt([*message].into());
+                return finished;
+            }
         },
     };
     let mode = Mode { lane: Lane::Mailbox, budget: actor.made.manifest.limits.call_timeout, init: false };

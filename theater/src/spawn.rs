@@ -69,6 +69,7 @@ pub(crate) async fn spawn(
         Origin::Init(None) => (init_state(&made.manifest)?, RestartStateKind::Reset),
         Origin::State(state) => (state, RestartStateKind::Custom),
     };
+    check_state(&made, state.as_ref())?;
     let fixed = IndexFixed {
         parent: parent.as_ref().map(|parent| parent.id),
         name: made.manifest.name.clone(),
@@ -153,6 +154,7 @@ async fn next_incarnation(
         }
         RestartFrom::Custom(bytes) => bytes.clone().map(Bytes::from),
     };
+    check_state(&made, state.as_ref())?;
     let incarnation = recorder.incarnation() + 1;
     Ok(NewActor { id, parent, incarnation, made, shared: shared.clone(), recorder, state })
 }
@@ -186,6 +188,12 @@ async fn first_state(store: &dyn ChainStore, id: TheaterId) -> Result<Option<Byt
     let Some(first) = store.events(id, 0, 1).await?.pop() else {
         return Ok(None);
     };
+    if first.seq > 0 {
+        // An ephemeral actor's first events may be gone.
+        return Err(
+            StoreError::Damaged(format!("what init of {id} ran on is no longer kept; restart it with resume")).into()
+        );
+    }
     let Some(payload) = &first.payload else {
         return Ok(None);
     };
@@ -223,6 +231,14 @@ async fn was_committed(store: &dyn ChainStore, id: TheaterId, hash: Digest) -> R
         }
         from += page.len() as u64;
     }
+}
+
+fn check_state(made: &Made, state: Option<&Bytes>) -> Result<(), SpawnError> {
+    let (bytes, limit) = (state.map_or(0, Bytes::len), made.manifest.limits.state);
+    if bytes <= limit {
+        return Ok(());
+    }
+    Err(SpawnError::StateLimit { manifest: made.manifest.path.display().to_string(), bytes, limit })
 }
 
 fn is_ephemeral(made: &Made) -> bool {

@@ -61,7 +61,8 @@ impl Subtree {
         self.actor.depth
     }
 
-    /// The children that are alive or whose messages are held, oldest first.
+    /// The children that are alive, or that failed and whose messages wait for what is decided, oldest
+    /// first.
     pub fn children(&self) -> Vec<ActorProcess> {
         self.actor.children().iter().map(ActorProcess::of).collect()
     }

@@ -87,7 +87,12 @@ impl Tree {
             if family.closed {
                 return Err(SpawnError::ParentGone(parent.id));
             }
-            family.children.push(actor.clone());
+            // A restart keeps the child's place.
+            let place = before.and_then(|before| family.children.iter().position(|child| Arc::ptr_eq(child, before)));
+            match place {
+                Some(place) => family.children[place] = actor.clone(),
+                None => family.children.push(actor.clone()),
+            }
         }
         actors.insert(actor.id, actor.clone());
         self.changed.notify_waiters();
@@ -101,6 +106,9 @@ impl Tree {
 
     /// Forgets an incarnation, unless another has taken its place.
     pub(crate) fn remove(&self, actor: &Arc<Actor>) {
+        if let Some(parent) = actor.parent.as_ref().and_then(Weak::upgrade) {
+            lock(&parent.family).children.retain(|child| !Arc::ptr_eq(child, actor));
+        }
         let mut actors = lock(&self.actors);
         if actors.get(&actor.id).is_some_and(|known| Arc::ptr_eq(known, actor)) {
             actors.remove(&actor.id);

@@ -50,11 +50,6 @@ pub(crate) struct FailedCall {
 }
 
 impl FailedCall {
-    /// The actor ended before it began the call.
-    pub(crate) fn ended(actor: &Actor, message: Message, reason: ExitReason) -> Self {
-        Self { message, error: CallError::Ended { actor: actor.id, reason } }
-    }
-
     pub(crate) fn tell(self) {
         if let Some(reply) = self.message.reply {
             let _ = reply.send(Err(self.error));
@@ -176,6 +171,9 @@ impl Open<'_> {
         if self.settle(&appended).await.is_err() {
             // The store has failed: nothing may leave any more.
             return Finished { life: Life::Live(live), end: Some(ExitReason::Killed(KillCause::Host)), failed: None };
+        }
+        if let Some(ExitReason::Abnormal(error)) = &turn.end {
+            record_error(self.actor, error, self.actor.committed().hash, None, |_| Vec::new());
         }
         for reserved in turn.outbox {
             reserved.deliver(Some(appended.hash));

@@ -48,6 +48,16 @@ pub(crate) fn restart_with(id: &str, arguments: &str) -> Result<String> {
     Ok(supervision::restart_child_with(id, &state)?.unwrap_or("declined".to_owned()))
 }
 
+/// How a child is listed while its end is handled.
+pub(crate) fn seen_of(child: &str) -> String {
+    let which = supervision::which_children();
+    let status =
+        which.iter().find(|info| info.id == child).map_or("none".to_owned(), |info| format!("{:?}", info.status));
+    let listed = supervisor::list_children().iter().any(|id| id == child);
+    let list = if listed { "listed" } else { "none" };
+    format!("which {child} {status}\nlist {list}")
+}
+
 fn bytes_of(text: &str) -> Option<&[u8]> {
     (!text.is_empty()).then_some(text.as_bytes())
 }

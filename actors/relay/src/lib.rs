@@ -7,7 +7,8 @@
 //! - children: `spawn PATH [INIT]`, `resume PATH [STATE]`, `stop ID`, `restart ID`, `state ID`,
 //!   `events ID` (their types), `list`
 //! - children in full: `terminate ID`, `which`, `count`, `restart-with ID reset|resume|custom STATE`,
-//!   `escalate REASON`, `keep reset|resume` (restarts each child that fails)
+//!   `escalate REASON`, `keep reset|resume` (restarts each child that fails),
+//!   `which-on-error` (notes how a child that fails is listed)
 //! - itself: `ping`, `id`, `log`, `chain` (its event types), `panic`, `shutdown [DATA]`
 //!
 //! The answer is what came back, or `error: ` and why not. A one-way message `do ORDER` is obeyed and
@@ -61,8 +62,10 @@ impl Messages for Relay {
 impl Children for Relay {
     fn handle_child_error(&mut self, child: &str, error: &ActorError) -> Result<()> {
         self.log.push(format!("child-error {child} {error}"));
-        if let Some(state) = &self.keep {
-            children::restart_with(child, state)?;
+        match self.keep.as_deref() {
+            Some("nothing") => self.log.push(children::seen_of(child)),
+            Some(state) => drop(children::restart_with(child, state)?),
+            None => {}
         }
         Ok(())
     }
@@ -92,6 +95,10 @@ impl Relay {
         let (id, text) = split(rest);
         Ok(match verb {
             "ping" => "pong".to_owned(),
+            "which-on-error" => {
+                self.keep = Some("nothing".to_owned());
+                "watching".to_owned()
+            }
             "keep" => {
                 self.keep = Some(rest.to_owned());
                 "keeping".to_owned()
