@@ -3,6 +3,8 @@
 
 mod bank;
 mod durability;
+mod guests;
 mod hostile;
 mod lifecycle;
+mod refusals;
 mod supervision;
