@@ -37,7 +37,7 @@ pub(crate) async fn prepare(
     let file = manifest.folder().join(&manifest.component);
     let component_bytes = match recorded {
         Some(bytes) => bytes,
-        None => read_file(&manifest, "component", &manifest.component, MAX_COMPONENT)?,
+        None => read_component(&manifest).await?,
     };
     let component_digest = Digest::of(&component_bytes);
     let bad_file = |reason: String| SpawnError::File {
@@ -70,6 +70,13 @@ pub(crate) async fn prepare(
 pub(crate) fn init_state(manifest: &ManifestConfig) -> Result<Option<Bytes>, SpawnError> {
     let read = |path| read_file(manifest, "init_state", path, manifest.limits.state as u64);
     manifest.init_state.as_deref().map(read).transpose()
+}
+
+/// Off the task: a component is large, and a disk may be slow.
+async fn read_component(manifest: &ManifestConfig) -> Result<Bytes, SpawnError> {
+    let manifest = manifest.clone();
+    let read = move || read_file(&manifest, "component", &manifest.component, MAX_COMPONENT);
+    tokio::task::spawn_blocking(read).await.map_err(|_| SpawnError::ShuttingDown)?
 }
 
 fn read_file(manifest: &ManifestConfig, key: &'static str, path: &Path, max: u64) -> Result<Bytes, SpawnError> {
