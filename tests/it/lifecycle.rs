@@ -137,10 +137,10 @@ async fn messages_not_begun_go_to_the_next_incarnation() {
     let world = World::new(&["relay"]);
     let actor = world.spawn("relay").await;
     // On one thread: both messages are in the mailbox and the stop is asked before the actor runs.
-    let (first, second, restarted) = tokio::join!(
+    let (restarted, first, second) = tokio::join!(
+        world.runtime.restart_actor(actor.id(), RestartFrom::Resume),
         world.send(&actor, "one"),
-        world.send(&actor, "two"),
-        world.runtime.restart_actor(actor.id(), RestartFrom::Resume)
+        world.send(&actor, "two")
     );
     first.and(second).unwrap();
     restarted.unwrap();

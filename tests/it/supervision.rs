@@ -174,8 +174,8 @@ async fn a_restart_that_fails_turns_waiting_messages_into_dead_letters() {
     let world = World::new(&["rogue"]);
     let actor = world.spawn("rogue").await;
     let too_large = RestartFrom::Custom(Some(vec![0; 17 << 20]));
-    let (sent, restarted) =
-        tokio::join!(world.send(&actor, "calls"), world.runtime.restart_actor(actor.id(), too_large));
+    let (restarted, sent) =
+        tokio::join!(world.runtime.restart_actor(actor.id(), too_large), world.send(&actor, "calls"));
     sent.unwrap();
     assert!(restarted.unwrap_err().to_string().contains("limit `state`"));
     assert_eq!(world.of_type(actor.id(), "dead_letter").await.len(), 1);

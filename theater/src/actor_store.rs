@@ -50,6 +50,9 @@ pub(crate) struct Turn {
     pub(crate) failure: Option<ActorError>,
     /// What the guest said last before it trapped, such as the message of a panic.
     pub(crate) said: Option<String>,
+    /// Whether a call is open: guest code that runs before, while its component is instantiated, may
+    /// not call imports, since nothing could hold the record of it.
+    pub(crate) open: bool,
     /// Whether this is `init`, where alone a start can be declined.
     pub(crate) init: bool,
 }

@@ -4,13 +4,31 @@
 use std::future::Future;
 use std::panic::resume_unwind;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::runtime::Runtime;
+
+use crate::shared::Shared;
 
 /// How far the priority is lowered, as `nice` counts.
 const NICE: i32 = 15;
 
-pub(crate) struct Background(Option<Runtime>);
+pub(crate) struct Background {
+    runtime: Option<Runtime>,
+    /// Busy actors that run or are about to, here or on the main threads.
+    busy: AtomicUsize,
+    cores: usize,
+}
+
+/// A busy actor that runs or is about to.
+pub(crate) struct Ticket(Arc<Shared>);
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.0.background.busy.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 impl Background {
     pub(crate) fn new() -> std::io::Result<Self> {
@@ -23,12 +41,30 @@ impl Background {
             })
             .enable_all()
             .build()?;
-        Ok(Self(Some(runtime)))
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Ok(Self { runtime: Some(runtime), busy: AtomicUsize::new(0), cores })
+    }
+
+    /// Spawns a task of a busy actor: here when such actors could keep every core, so that quiet
+    /// ones find the main threads free; else on the main threads, where it is at home.
+    pub(crate) fn spawn_busy(shared: &Arc<Shared>, task: impl Future<Output = ()> + Send + 'static) {
+        let background = &shared.background;
+        let crowded = background.busy.fetch_add(1, Ordering::Relaxed) + 1 >= background.cores;
+        let ticket = Ticket(shared.clone());
+        let task = async move {
+            task.await;
+            drop(ticket);
+        };
+        match &background.runtime {
+            #[expect(clippy::disallowed_methods, reason = "an actor's own task")]
+            Some(runtime) if crowded => drop(runtime.spawn(task)),
+            _ => drop(shared.spawn(task)),
+        }
     }
 
     /// Goes on with a future there.
     pub(crate) async fn run<T: Send + 'static>(&self, future: Pin<Box<dyn Future<Output = T> + Send>>) -> T {
-        let Some(runtime) = &self.0 else {
+        let Some(runtime) = &self.runtime else {
             return future.await;
         };
         #[expect(clippy::disallowed_methods, reason = "the task is awaited here")]
@@ -44,7 +80,7 @@ impl Background {
 
 impl Drop for Background {
     fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
+        if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
     }

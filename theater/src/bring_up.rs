@@ -22,6 +22,7 @@ use crate::instance::{ActorInstance, new_store};
 use crate::journal::Extras;
 use crate::message::Message;
 use crate::runner::{self, run_turn};
+use crate::sources::within;
 use crate::start::Start;
 use crate::turn::{Finished, Mode, record_error};
 
@@ -45,18 +46,18 @@ pub(crate) enum Started {
 /// declined or has failed.
 pub(crate) async fn start(actor: Arc<Actor>, plan: Plan) -> Result<Started, SpawnError> {
     let (tell, told) = tokio::sync::oneshot::channel();
-    let (shared, again) = (actor.shared.clone(), actor.clone());
-    shared.spawn(runner::guarded(actor.clone(), async move {
+    let again = actor.clone();
+    runner::spawn_part(actor.clone(), |busy| async move {
         match bring_up(&actor, plan).await {
             Ok(life) => {
                 let _ = tell.send(Ok(Started::Running));
-                runner::serve(actor, life).await;
+                runner::serve(actor, life, busy).await;
             }
             Err(result) => {
                 let _ = tell.send(result);
             }
         }
-    }));
+    });
     told.await.unwrap_or_else(|_| {
         Err(SpawnError::Ended {
             id: again.id,
@@ -172,13 +173,21 @@ async fn start_handlers(actor: &Arc<Actor>, slots: &mut Slots) -> Result<(), Exi
 
 /// Makes an instance, within `init_timeout`: a component's start functions are guest code too.
 async fn instantiate(actor: &Arc<Actor>, slots: Slots) -> Result<Box<ActorInstance>, Finished> {
+    let limit = actor.made.manifest.limits.init_timeout;
     let permit = tokio::select! {
         biased;
         cause = actor.control.killed() => return Err(ended(ExitReason::Killed(cause), slots)),
-        permit = actor.shared.pool.place() => permit,
+        permit = within(&*actor.shared.sources, limit, actor.shared.pool.place()) => permit,
+    };
+    let Some(permit) = permit else {
+        let reason = format!(
+            "no place for an instance became free within {limit:?}; the runtime has too few for what runs at once"
+        );
+        let error = ActorError::new(ErrorType::InstantiateFailed, reason);
+        record_error(actor, &error, actor.committed().hash, None, |_| Vec::new());
+        return Err(ended(ExitReason::Abnormal(error), slots));
     };
     let mut store = new_store(actor, slots);
-    let limit = actor.made.manifest.limits.init_timeout;
     let outcome = {
         let instantiating = actor.made.component.pre.instantiate_async(&mut store);
         drive(actor, limit, &AtomicBool::new(false), instantiating).await

@@ -156,6 +156,13 @@ impl TheaterRuntime {
     /// # Errors
     /// See [`CommandError`].
     pub async fn command(&self, command: TheaterCommand) -> Result<TheaterReply, CommandError> {
+        let reply = self.carry_out(command).await;
+        // What leaves the process waits until it is durable, a failure too.
+        self.flush().await?;
+        reply
+    }
+
+    async fn carry_out(&self, command: TheaterCommand) -> Result<TheaterReply, CommandError> {
         Ok(match command {
             TheaterCommand::SpawnActor { manifest, init } => {
                 let manifest = read_manifest(manifest).await?;

@@ -36,7 +36,7 @@ pub(crate) async fn drive<F: Future>(actor: &Actor, budget: Duration, busy: &Ato
     let waker = Waker::from(waking.clone());
     let mut used = Duration::ZERO;
     let mut yielding: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = None;
-    std::future::poll_fn(|cx| {
+    let outcome = std::future::poll_fn(|cx| {
         if let Poll::Ready(cause) = killed.as_mut().poll(cx) {
             return Poll::Ready(Drive::Killed(cause));
         }
@@ -67,7 +67,9 @@ pub(crate) async fn drive<F: Future>(actor: &Actor, budget: Duration, busy: &Ato
         }
         Poll::Pending
     })
-    .await
+    .await;
+    actor.recorder.usage.add(sources.monotonic(), used);
+    outcome
 }
 
 /// Tells a wake during the poll from one after it.

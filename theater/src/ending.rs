@@ -1,6 +1,7 @@
 //! The end of an incarnation: its children first, then its handlers, then the record, then whoever
 //! waits for it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use crate::exit::ExitReason;
 use crate::exits::{ChildExit, HeldMailbox, StoppedBy};
 use crate::inbox::{Life, Phase};
 use crate::journal::Extras;
+use crate::manifest::Durability;
 use crate::message;
 use crate::sources::within;
 use crate::stop;
@@ -39,8 +41,30 @@ pub(crate) async fn end(actor: Arc<Actor>, reason: ExitReason, life: Life, faile
     stop_handlers(&actor, slots, &reason).await;
     let error_hash = record_terminated(&actor, &reason);
     let fact = tell_parent(&actor, &reason, error_hash, published);
-    conclude(&actor, &reason, fact, failed);
+    conclude(&actor, &reason, fact);
+    if let Some(failed) = failed {
+        if actor.made.manifest.durability == Durability::Sync {
+            // A failed store has nothing to wait for; whoever asked is told all the same.
+            let _ = actor.shared.journal.flushed().await;
+        }
+        failed.tell();
+    }
     actor.ended.send_replace(Some(reason));
+}
+
+/// An end that was under way and did not complete: nobody must wait for it for ever. Says whether
+/// it had begun.
+pub(crate) fn abandoned(actor: &Arc<Actor>) -> bool {
+    let mut inbox = lock(&actor.inbox);
+    if matches!(inbox.phase, Phase::Starting | Phase::Running) {
+        return false;
+    }
+    let reason = ExitReason::Killed(KillCause::Host);
+    inbox.phase = Phase::Ended(reason.clone());
+    drop(inbox);
+    actor.shared.tree.remove(actor);
+    actor.ended.send_replace(Some(reason));
+    true
 }
 
 /// An orderly end stops the children in reverse order, each within its time; any other kills them:
@@ -126,8 +150,16 @@ fn tell_parent(actor: &Arc<Actor>, reason: &ExitReason, error_hash: Digest, publ
     })
 }
 
-/// Decides what becomes of the messages that were not begun, tells the parent, then the callers.
-fn conclude(actor: &Arc<Actor>, reason: &ExitReason, fact: Option<ChildExit>, failed: Option<FailedCall>) {
+/// The parent's handler panicked over a child's exit: that is the parent's failure.
+fn fail_parent(actor: &Actor) {
+    if let Some(parent) = actor.parent.as_ref().and_then(std::sync::Weak::upgrade) {
+        tracing::error!(parent = %parent.label(), "a handler panicked when it was told of a child's end");
+        stop::kill(&parent, KillCause::Host, StoppedBy::Itself);
+    }
+}
+
+/// Decides what becomes of the messages that were not begun, and tells the parent.
+fn conclude(actor: &Arc<Actor>, reason: &ExitReason, fact: Option<ChildExit>) {
     let hook = fact.as_ref().and_then(|_| {
         let parent = actor.parent.as_ref()?.upgrade()?;
         lock(&parent.exit_hook).clone()
@@ -149,12 +181,11 @@ fn conclude(actor: &Arc<Actor>, reason: &ExitReason, fact: Option<ChildExit>, fa
     }
     if let (Some(hook), Some(mut exit)) = (hook, fact) {
         exit.mailbox = hold.then(|| HeldMailbox::for_supervisor(actor.clone()));
-        (lock(&hook))(exit);
+        if catch_unwind(AssertUnwindSafe(|| (lock(&hook))(exit))).is_err() {
+            fail_parent(actor);
+        }
     }
     for message in left {
         message::dead_letter(actor, message, reason);
-    }
-    if let Some(failed) = failed {
-        failed.tell();
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use theater_chain::data::{ActorErrorData, ErrorType};
-use theater_chain::{Payload, StoreError, TheaterId, codec, payload};
+use theater_chain::{Digest, Payload, StoreError, TheaterId, codec, payload};
 
 use crate::exit::ExitReason;
 use crate::manifest::ManifestError;
@@ -40,7 +40,8 @@ impl ActorError {
                 | ErrorType::InitFailed
                 | ErrorType::GuestError
         );
-        Self { kind, message: message.into(), data: None, deterministic, trap_code: None, wasm_offset: None }
+        let message = cut(message.into());
+        Self { kind, message, data: None, deterministic, trap_code: None, wasm_offset: None }
     }
 }
 
@@ -59,6 +60,18 @@ impl ActorError {
             wasm_offset: data.wasm_offset,
         })
     }
+}
+
+/// The longest message of an error, in bytes: guests write parts of it, and it is copied to whoever
+/// is told.
+const LONGEST: usize = 16 << 10;
+
+fn cut(mut message: String) -> String {
+    if message.len() > LONGEST {
+        message.truncate(message.floor_char_boundary(LONGEST));
+        message.push_str(" ..");
+    }
+    message
 }
 
 /// Why an actor could not be started.
@@ -99,6 +112,14 @@ pub enum SpawnError {
         bytes: usize,
         /// The manifest's `state`.
         limit: usize,
+    },
+    /// The state that it was to begin with is none of its own.
+    #[error("actor {actor} never committed a state with hash {hash}")]
+    NoSuchState {
+        /// The actor.
+        actor: TheaterId,
+        /// The hash.
+        hash: Digest,
     },
     /// A permission that the parent or the composer does not hold.
     #[error("{manifest}: handler `{handler}`: {reason}")]

@@ -61,6 +61,20 @@ impl ExitReason {
     }
 }
 
+impl ExitReason {
+    /// As its text, but without the message of an error.
+    pub(crate) fn in_short(&self) -> String {
+        match self {
+            Self::Abnormal(error) => {
+                // The kind as in the chain, such as `call-timeout`.
+                let kind = serde_json::to_value(error.kind).ok();
+                format!("failed: {}", kind.as_ref().and_then(serde_json::Value::as_str).unwrap_or("error"))
+            }
+            reason => reason.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for ExitReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

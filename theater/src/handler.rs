@@ -220,7 +220,8 @@ impl<H: Handler> ErasedHandler for Registered<H> {
         let config = manifest.config::<H::Config>(index)?;
         let permissions = held.value.downcast_ref::<H::Permissions>().cloned().unwrap_or_default();
         Ok(Box::pin(async move {
-            let started = AssertUnwindSafe(self.handler.start(cx, config, permissions)).catch_unwind().await;
+            let started =
+                AssertUnwindSafe(async { self.handler.start(cx, config, permissions).await }).catch_unwind().await;
             match started {
                 Ok(state) => Ok(Box::new(state?) as Box<dyn Any + Send>),
                 Err(panic) => Err(wasmtime::format_err!("it panicked: {}", panic_text(&*panic))),
@@ -231,7 +232,7 @@ impl<H: Handler> ErasedHandler for Registered<H> {
     fn stop<'a>(&'a self, state: Box<dyn Any + Send>, exit: &'a ExitReason) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             if let Ok(state) = state.downcast::<H::State>() {
-                let stopped = AssertUnwindSafe(self.handler.stop(*state, exit)).catch_unwind().await;
+                let stopped = AssertUnwindSafe(async { self.handler.stop(*state, exit).await }).catch_unwind().await;
                 if let Err(panic) = stopped {
                     tracing::error!(handler = H::NAME, "stop panicked: {}", panic_text(&*panic));
                 }

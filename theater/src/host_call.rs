@@ -57,7 +57,7 @@ where
     record.settle().await?;
     let limit = record.store.data().actor.made.manifest.limits.host_call_timeout;
     let sources = record.store.data().actor.shared.sources.clone();
-    let call = AssertUnwindSafe(f.call(record.call(handler), params)).catch_unwind();
+    let call = AssertUnwindSafe(async { f.call(record.call(handler), params).await }).catch_unwind();
     let answer = if mode.self_timed { Some(call.await) } else { within(&*sources, limit, call).await };
     match answer {
         Some(answer) => record.finish(answer),
@@ -92,6 +92,14 @@ impl<'a> Record<'a> {
         params: &P,
     ) -> Result<Self> {
         let data = store.data_mut();
+        if !data.turn.open {
+            let reason = format!(
+                "{}#{} was called while the component was instantiated; call imports from init or later",
+                site.interface, site.function
+            );
+            data.turn.failure = Some(ActorError::new(ErrorType::InstantiateFailed, reason.clone()));
+            return Err(wasmtime::Error::msg(reason));
+        }
         let ordinal = data.turn.ordinal;
         data.turn.ordinal += 1;
         let params = codec::try_encode(params)?;

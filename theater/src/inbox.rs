@@ -4,12 +4,14 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::ActorInstance;
+use theater_chain::data::DropReason;
+
 use crate::actor::{Actor, lock};
 use crate::actor_store::Slots;
 use crate::error::CallError;
 use crate::exit::ExitReason;
 use crate::exits::StoppedBy;
+use crate::instance::{self, ActorInstance};
 use crate::message::Message;
 use crate::runner;
 
@@ -79,10 +81,19 @@ impl Inbox {
                 Work::Message(Box::new(message), life)
             }
             None => {
-                if matches!(life, Life::Live(_)) && !std::mem::replace(&mut self.listed, true) {
-                    actor.shared.pool.list(actor);
-                }
-                self.life = Some(life);
+                self.life = Some(match life {
+                    Life::Live(live) if actor.shared.pool.is_wanted() => {
+                        instance::record_drop(actor, DropReason::Parked);
+                        Life::Parked(live.into_slots())
+                    }
+                    Life::Live(live) => {
+                        if !std::mem::replace(&mut self.listed, true) {
+                            actor.shared.pool.list(actor);
+                        }
+                        Life::Live(live)
+                    }
+                    parked @ Life::Parked(_) => parked,
+                });
                 self.scheduled = false;
                 Work::Idle
             }

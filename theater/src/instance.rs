@@ -2,6 +2,7 @@
 //! actors when others need the place.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use theater_chain::data::{DropReason, InstanceDropped};
@@ -60,6 +61,23 @@ pub(crate) fn new_store(actor: &Arc<Actor>, slots: Slots) -> Store<ActorStore> {
 pub(crate) struct LivePool {
     places: Arc<Semaphore>,
     idle: Mutex<Idle>,
+    /// Actors that wait for a place.
+    waiting: AtomicUsize,
+}
+
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// Actors that went idle with an instance, each once, longest ago first; some may have woken or
@@ -72,21 +90,25 @@ struct Idle {
 
 impl LivePool {
     pub(crate) fn new(size: u32) -> Self {
-        Self { places: Arc::new(Semaphore::new(size as usize)), idle: Mutex::default() }
+        Self { places: Arc::new(Semaphore::new(size as usize)), idle: Mutex::default(), waiting: AtomicUsize::new(0) }
     }
 
-    /// A place, taken from an idle actor where none is free.
+    /// A place, taken from an idle actor where none is free. Where every instance is busy, the first
+    /// that goes idle gives its place up.
     pub(crate) async fn place(&self) -> OwnedSemaphorePermit {
-        loop {
-            if let Ok(permit) = self.places.clone().try_acquire_owned() {
-                return permit;
-            }
-            if !self.park_one() {
-                // Every instance is busy: wait for the first that is dropped.
-                #[expect(clippy::expect_used, reason = "the semaphore is never closed")]
-                return self.places.clone().acquire_owned().await.expect("never closed");
-            }
+        if let Ok(permit) = self.places.clone().try_acquire_owned() {
+            return permit;
         }
+        // Counted before the idle ones are looked through: who goes idle later sees it.
+        let _waiting = Waiting::new(&self.waiting);
+        self.park_one();
+        #[expect(clippy::expect_used, reason = "the semaphore is never closed")]
+        self.places.clone().acquire_owned().await.expect("never closed")
+    }
+
+    /// Whether an actor that goes idle should give its place up.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.waiting.load(Ordering::SeqCst) > 0
     }
 
     /// Lists an actor that went idle with an instance; its inbox says that it is not listed yet.
@@ -99,15 +121,17 @@ impl LivePool {
         idle.listed.push_back(Arc::downgrade(actor));
     }
 
-    fn park_one(&self) -> bool {
-        loop {
-            let Some(actor) = lock(&self.idle).listed.pop_front() else {
-                return false;
-            };
+    /// Parks the actor that has been idle for the longest.
+    fn park_one(&self) {
+        while let Some(actor) = self.longest_idle() {
             if actor.upgrade().is_some_and(|actor| park(&actor)) {
-                return true;
+                return;
             }
         }
+    }
+
+    fn longest_idle(&self) -> Option<Weak<Actor>> {
+        lock(&self.idle).listed.pop_front()
     }
 }
 

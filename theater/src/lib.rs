@@ -109,6 +109,7 @@ mod subtree;
 pub mod testing;
 mod tree;
 mod turn;
+mod usage;
 mod waits;
 pub mod wit;
 mod wit_type;

@@ -101,8 +101,10 @@ impl Reserved {
         self.message.as_mut()
     }
 
+    /// As kept in the store; an ephemeral receiver's messages are not kept.
     pub(crate) fn pending(&self, cause: Option<Digest>) -> Option<PendingMessage> {
-        self.message.as_ref()?.pending(self.receiver.id, cause)
+        let message = self.message.as_ref().filter(|_| !self.receiver.recorder.ephemeral)?;
+        message.pending(self.receiver.id, cause)
     }
 
     /// Puts the message into the mailbox: of the newest incarnation, if the receiver was restarted
@@ -179,7 +181,7 @@ pub(crate) fn not_exported<P, R>(receiver: &Actor, export: &Export<P, R>) -> Cal
 /// Records that a message will never be delivered, and tells whoever waits for its answer.
 pub(crate) fn dead_letter(receiver: &Actor, mut message: Message, reason: &ExitReason) {
     message.answer(Err(CallError::Ended { actor: receiver.id, reason: reason.clone() }));
-    record_dead_letter(receiver, message, reason.to_string());
+    record_dead_letter(receiver, message, reason.in_short());
 }
 
 /// Records that nobody waits for the answer of a request any more, so that it was not begun.

@@ -133,7 +133,8 @@ async fn read<D: EventData>(
     actor: TheaterId,
     seq: u64,
 ) -> Result<Option<(D, Option<Payload>)>, StoreError> {
-    let event = store.events(actor, seq, 1).await?.pop().filter(|event| event.event_type == D::TYPE);
+    let event =
+        store.events(actor, seq, 1).await?.pop().filter(|event| event.seq == seq && event.event_type == D::TYPE);
     Ok(event.and_then(|event| Some((codec::decode(&event.data).ok()?, event.payload))))
 }
 

@@ -8,6 +8,7 @@ use theater_chain::{ActorEntry, ChainEvent, Digest, Head, Payload, TheaterId, pa
 
 use crate::journal::{Entry, EventEntry, Extras, IndexFixed, IndexNow, Journal};
 use crate::sources::Sources;
+use crate::usage::Usage;
 
 pub(crate) struct Recorder {
     pub(crate) id: TheaterId,
@@ -16,6 +17,8 @@ pub(crate) struct Recorder {
     sources: Arc<dyn Sources>,
     fixed: Arc<IndexFixed>,
     chain: Mutex<Chain>,
+    /// Here since it outlives an incarnation: a crash does not make a busy actor a quiet one.
+    pub(crate) usage: Usage,
 }
 
 struct Chain {
@@ -42,7 +45,15 @@ impl Recorder {
         sources: Arc<dyn Sources>,
     ) -> Self {
         let now = IndexNow { incarnation: 0, started: 0, ended: None, state: Digest::ZERO };
-        Self { id, ephemeral, journal, sources, fixed: Arc::new(fixed), chain: Mutex::new(Chain { head: None, now }) }
+        Self {
+            id,
+            ephemeral,
+            journal,
+            sources,
+            fixed: Arc::new(fixed),
+            chain: Mutex::new(Chain { head: None, now }),
+            usage: Usage::default(),
+        }
     }
 
     /// For an actor whose chain goes on.
@@ -58,7 +69,7 @@ impl Recorder {
         let now =
             IndexNow { incarnation: index.incarnation, started: index.started, ended: index.ended, state: index.state };
         let chain = Mutex::new(Chain { head: Some(entry.head), now });
-        Self { id: entry.id, ephemeral, journal, sources, fixed: Arc::new(fixed), chain }
+        Self { id: entry.id, ephemeral, journal, sources, fixed: Arc::new(fixed), chain, usage: Usage::default() }
     }
 
     /// A payload of these already encoded fields, with a fresh salt; `None` when all are absent.

@@ -37,11 +37,14 @@ pub(crate) fn request<P: Params, R: Results>(
                 return Err(CallError::Deadline { actor: receiver.id, limit_ms });
             }
         };
-        let answer = received(&receiver, answer)?;
-        let sync = |actor: &Actor| actor.made.manifest.durability == Durability::Sync;
-        if sync(&sender) || sync(&receiver) {
-            sender.shared.journal.durable(answer.position).await?;
+        let answer = received(&receiver, answer);
+        if sender.made.manifest.durability == Durability::Sync {
+            match &answer {
+                Ok(answer) => sender.shared.journal.durable(answer.position).await?,
+                Err(_) => sender.shared.journal.flushed().await?,
+            }
         }
+        let answer = answer?;
         decoded(receiver.id, &answer)
     }
 }

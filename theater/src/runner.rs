@@ -11,6 +11,7 @@ use futures_util::FutureExt as _;
 use theater_chain::data::{DropReason, ErrorType, KillCause, Lane};
 
 use crate::actor::{Actor, lock};
+use crate::background::Background;
 use crate::bring_up;
 use crate::ending;
 use crate::error::ActorError;
@@ -27,29 +28,52 @@ const BATCH: u32 = 32;
 
 /// Spawns the task that serves an idle actor's mailbox.
 pub(crate) fn spawn(actor: Arc<Actor>) {
-    let shared = actor.shared.clone();
-    shared.spawn(async move {
+    spawn_part(actor.clone(), |busy| async move {
         let life = lock(&actor.inbox).take_life();
         if let Some(life) = life {
-            guarded(actor.clone(), serve(actor, life)).await;
+            serve(actor, life, busy).await;
         }
     });
 }
 
+/// Spawns a part of an actor's life where it delays nobody. The part is told whether the actor
+/// counts as busy.
+pub(crate) fn spawn_part<F>(actor: Arc<Actor>, part: impl FnOnce(bool) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let shared = actor.shared.clone();
+    let busy = is_busy(&actor);
+    let part = guarded(actor, part(busy));
+    if busy {
+        Background::spawn_busy(&shared, part);
+    } else {
+        shared.spawn(part);
+    }
+}
+
+fn is_busy(actor: &Actor) -> bool {
+    actor.recorder.usage.is_busy(actor.shared.sources.monotonic())
+}
+
 /// Runs a part of an actor's life. A panic in it is a fault of ours; it ends this actor, recorded,
 /// and nothing else.
-pub(crate) async fn guarded(actor: Arc<Actor>, part: impl Future<Output = ()> + Send) {
+async fn guarded(actor: Arc<Actor>, part: impl Future<Output = ()> + Send) {
     if let Err(panic) = AssertUnwindSafe(part).catch_unwind().await {
         let text = format!("a fault in the runtime: {}", panic_text(&*panic));
         tracing::error!(actor = %actor.label(), "{text}");
+        if ending::abandoned(&actor) {
+            return;
+        }
         let error = ActorError::new(ErrorType::HandlerPanic, text);
         record_error(&actor, &error, actor.committed().hash, None, |_| Vec::new());
         ending::end(actor, ExitReason::Abnormal(error), Life::Parked(Vec::new()), None).await;
     }
 }
 
-/// Serves messages until there is none or the actor ends.
-pub(crate) async fn serve(actor: Arc<Actor>, mut life: Life) {
+/// Serves messages until there is none or the actor ends. One that turns out to be busy goes on as
+/// such.
+pub(crate) async fn serve(actor: Arc<Actor>, mut life: Life, busy: bool) {
     let mut served = 0_u32;
     loop {
         let work = lock(&actor.inbox).next(&actor, life);
@@ -71,11 +95,19 @@ pub(crate) async fn serve(actor: Arc<Actor>, mut life: Life) {
         if actor.shared.journal.room().await.is_err() {
             actor.control.request_kill(KillCause::Host); // nothing can be recorded any more
         }
+        if !busy && is_busy(&actor) {
+            return spawn_part(actor.clone(), |_| serve_busy(actor, life));
+        }
         served += 1;
         if served.is_multiple_of(BATCH) {
             tokio::task::yield_now().await;
         }
     }
+}
+
+/// [`serve`], as a type of its own: it spawns itself.
+fn serve_busy(actor: Arc<Actor>, life: Life) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(serve(actor, life, true))
 }
 
 /// Whether nobody waits any more for the answer of a request inside the tree.

@@ -129,7 +129,9 @@ impl TheaterRuntime {
     /// # Errors
     /// See [`SpawnError`].
     pub async fn restart_actor(&self, actor: TheaterId, from: RestartFrom) -> Result<(), SpawnError> {
-        spawn::restart(self.shared.clone(), actor, from, None, StoppedBy::Operator).await.map(drop)
+        // In a task of its own: a caller that gives up must not leave a restart half done.
+        let restart = spawn::restart(self.shared.clone(), actor, from, None, StoppedBy::Operator);
+        self.shared.spawn(restart).await.map_err(|_| SpawnError::ShuttingDown)?.map(drop)
     }
 
     /// The last committed state of an actor, alive or ended. Never waits for the actor.
@@ -217,8 +219,11 @@ impl TheaterRuntime {
     /// The store failed.
     pub async fn kill(&self) -> Result<(), StoreError> {
         self.shared.tree.close();
-        for root in self.shared.tree.roots() {
-            stop::kill(&root, KillCause::Host, StoppedBy::Operator);
+        let roots = self.shared.tree.roots();
+        for root in &roots {
+            stop::kill(root, KillCause::Host, StoppedBy::Operator);
+        }
+        for root in &roots {
             root.wait_ended().await;
         }
         self.flush().await

@@ -128,7 +128,7 @@ async fn next_incarnation(
     shared.journal.flushed().await?;
     let ephemeral = known.is_some_and(|actor| actor.recorder.ephemeral);
     let store = if ephemeral { shared.journal.store(true) } else { find_store(shared, id).await? };
-    let entry = store.actor(id).await?.ok_or(SpawnError::NotFound(id))?;
+    let mut entry = store.actor(id).await?.ok_or(SpawnError::NotFound(id))?;
     let parent = match entry.index.parent {
         None => None,
         Some(parent) => Some(shared.tree.find(parent).ok_or(SpawnError::ParentGone(parent))?),
@@ -137,9 +137,16 @@ async fn next_incarnation(
         Some(actor) => actor.made.clone(),
         None => Arc::new(recorded(shared, &**store, &entry, parent.as_deref()).await?),
     };
-    let recorder = shared
-        .tree
-        .recorder(id, || Recorder::resume(&entry, is_ephemeral(&made), shared.journal.clone(), shared.sources.clone()));
+    let recorder = loop {
+        let resume = || Recorder::resume(&entry, is_ephemeral(&made), shared.journal.clone(), shared.sources.clone());
+        let recorder = shared.tree.recorder(id, resume);
+        // A writing end that was given up meanwhile may have left a dead letter behind the entry.
+        shared.journal.flushed().await?;
+        entry = store.actor(id).await?.ok_or(SpawnError::NotFound(id))?;
+        if recorder.head() == Some(entry.head) {
+            break recorder;
+        }
+    };
     let state = match from {
         RestartFrom::Reset => match first_state(&**store, id).await? {
             Some(bytes) => Some(bytes),
@@ -148,7 +155,7 @@ async fn next_incarnation(
         RestartFrom::Resume => stored_state(&**store, entry.index.state).await?,
         RestartFrom::ResumeFrom(hash) => {
             if !was_committed(&**store, id, *hash).await? {
-                return Err(StoreError::Damaged(format!("actor {id} never committed a state with hash {hash}")).into());
+                return Err(SpawnError::NoSuchState { actor: id, hash: *hash });
             }
             stored_state(&**store, *hash).await?
         }

@@ -117,6 +117,9 @@ impl Subtree {
     /// No such child, or it waits for this actor.
     pub async fn stop(&self, child: TheaterId, shutdown: Option<Shutdown>, by: StoppedBy) -> Result<(), ChildError> {
         if let Some(actor) = self.alive(child) {
+            if is_over(&actor) {
+                return Ok(()); // it failed, and this is its supervisor deciding
+            }
             let _edge = self.edge(child)?;
             stop::stop(&actor, shutdown.unwrap_or_else(|| stop::default_time(&actor)), by).await;
             return Ok(());

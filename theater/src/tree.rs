@@ -68,15 +68,18 @@ impl Tree {
     /// Registers an incarnation below its parent. `before` is the one that it follows, if that is
     /// still known; anything else under this id means that the actor runs.
     pub(crate) fn register(&self, actor: &Arc<Actor>, before: Option<&Arc<Actor>>) -> Result<(), SpawnError> {
-        if self.closing.load(Ordering::SeqCst) {
-            return Err(SpawnError::ShuttingDown);
-        }
         let parent = actor
             .parent
             .as_ref()
             .map(|parent| parent.upgrade().ok_or_else(|| SpawnError::ParentGone(actor.parent_id.unwrap_or(actor.id))));
         let parent = parent.transpose()?;
         let mut actors = lock(&self.actors);
+        if self.closing.load(Ordering::SeqCst) {
+            return Err(SpawnError::ShuttingDown);
+        }
+        if actor.incarnation != actor.recorder.incarnation() + 1 {
+            return Err(SpawnError::Running(actor.id)); // another start of it came first
+        }
         match (actors.get(&actor.id), before) {
             (None, _) => {}
             (Some(known), Some(before)) if Arc::ptr_eq(known, before) && is_over(known) => {}
@@ -118,6 +121,7 @@ impl Tree {
 
     /// No actor can be started any more.
     pub(crate) fn close(&self) {
+        let _actors = lock(&self.actors); // a start that is being registered comes before or after
         self.closing.store(true, Ordering::SeqCst);
     }
 

@@ -69,7 +69,7 @@ pub(crate) async fn turn(
         return Finished { life: Life::Live(live), end: None, failed: None };
     };
     let begun = record_call(&actor, &message, mode.lane, &found.interface);
-    live.store.data_mut().turn = Turn { seq: begun.seq, init: mode.init, ..Turn::default() };
+    live.store.data_mut().turn = Turn { seq: begun.seq, open: true, init: mode.init, ..Turn::default() };
     live.store.data_mut().memory.refused = None;
     live.store.set_hostcall_fuel(actor.made.manifest.limits.host_call_bytes);
     live.store.set_epoch_deadline(1);
@@ -91,7 +91,10 @@ pub(crate) async fn turn(
         Drive::Done(Ok(CallReturn::Err(reason))) if mode.init => {
             open.fail(live.into_slots(), ActorError::new(ErrorType::InitFailed, format!("init answered err: {reason}")))
         }
-        Drive::Done(Ok(CallReturn::Err(reason))) => open.refuse(live, &reason).await,
+        Drive::Done(Ok(CallReturn::Err(reason))) => match open.check_limits(None, reason.as_bytes()) {
+            Ok(()) => open.refuse(live, &reason).await,
+            Err(error) => open.fail(live.into_slots(), error),
+        },
         Drive::Done(Err(error)) => open.fail(live.into_slots(), failure::classify(&error, turn, refused)),
         Drive::TimedOut => {
             let what = format!("{}#{}", open.message.interface, open.message.function);

@@ -52,7 +52,7 @@ pub fn read_below(folder: &Path, path: &Path, max: u64) -> Result<Bytes, FileErr
     }
     let file = dir.open(path).map_err(refused)?;
     let mut bytes = Vec::new();
-    file.take(max + 1).read_to_end(&mut bytes).map_err(|error| FileError::Io(error.to_string()))?;
+    file.take(max.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| FileError::Io(error.to_string()))?;
     if bytes.len() as u64 > max {
         return Err(FileError::TooLarge(max));
     }

@@ -1,0 +1,49 @@
+//! How much a guest has run lately, so that the busy ones can be told from the quiet ones.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use crate::actor::lock;
+
+/// Usage is counted in windows of this length; the one before counts too.
+const WINDOW: Duration = Duration::from_millis(100);
+
+/// An actor that ran for longer than this in the last windows is busy: a fiftieth of a core.
+const BUSY: Duration = Duration::from_millis(4);
+
+/// Running time of one actor, over all its incarnations.
+#[derive(Default)]
+pub(crate) struct Usage(Mutex<Windows>);
+
+#[derive(Default)]
+struct Windows {
+    start: Duration,
+    current: Duration,
+    before: Duration,
+}
+
+impl Usage {
+    /// Counts a call that ended at `now`.
+    pub(crate) fn add(&self, now: Duration, ran: Duration) {
+        let mut windows = lock(&self.0);
+        windows.roll(now);
+        windows.current += ran;
+    }
+
+    pub(crate) fn is_busy(&self, now: Duration) -> bool {
+        let mut windows = lock(&self.0);
+        windows.roll(now);
+        windows.current + windows.before > BUSY
+    }
+}
+
+impl Windows {
+    fn roll(&mut self, now: Duration) {
+        let age = now.saturating_sub(self.start);
+        if age < WINDOW {
+            return;
+        }
+        self.before = if age < 2 * WINDOW { self.current } else { Duration::ZERO };
+        (self.start, self.current) = (now, Duration::ZERO);
+    }
+}
