@@ -24,6 +24,9 @@ enum Bench {
         /// Actors that make it.
         #[arg(long, default_value_t = 100)]
         actors: usize,
+        /// What they do.
+        #[arg(long, value_enum, default_value_t = noisy::Noise::All)]
+        noise: noisy::Noise,
     },
 }
 
@@ -31,6 +34,6 @@ fn main() -> anyhow::Result<()> {
     let Args { bench } = Args::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match bench {
-        Bench::Noisy { seconds, actors } => runtime.block_on(noisy::run(seconds, actors)),
+        Bench::Noisy { seconds, actors, noise } => runtime.block_on(noisy::run(seconds, actors, noise)),
     }
 }

@@ -17,7 +17,34 @@ const IDLE_CALLS: usize = 5_000;
 /// Between two calls, as a client has that does something with an answer.
 const PAUSE: Duration = Duration::from_millis(1);
 
-pub(crate) async fn run(seconds: u64, actors: usize) -> Result<()> {
+/// What the noisy actors do.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Noise {
+    /// A third of them each.
+    All,
+    /// Run for ever, until the time of the call is up.
+    Loop,
+    /// Log 200 lines in each call.
+    Flood,
+    /// Panic, and are restarted.
+    Crash,
+}
+
+impl Noise {
+    /// Which of the orders the `n`th actor gets.
+    fn order(self, n: usize) -> usize {
+        match self {
+            Self::All => n % ORDERS.len(),
+            Self::Loop => 0,
+            Self::Flood => 1,
+            Self::Crash => 2,
+        }
+    }
+}
+
+const ORDERS: [&str; 3] = ["loop", "flood-log 200", "panic"];
+
+pub(crate) async fn run(seconds: u64, actors: usize, noise: Noise) -> Result<()> {
     let data = tempfile::tempdir()?;
     let world = World::with(&["counter", "rogue"], builder().store(SqliteStore::open(data.path())?));
     let world = Arc::new(world);
@@ -28,16 +55,16 @@ pub(crate) async fn run(seconds: u64, actors: usize) -> Result<()> {
 
     let stop = Arc::new(AtomicBool::new(false));
     let counts: Arc<[AtomicU64; 3]> = Arc::default();
-    let mut noise = Vec::new();
+    let mut load = Vec::new();
     for n in 0..actors {
         let rogue = world.spawn("rogue").await;
         let (world, stop, counts) = (world.clone(), stop.clone(), counts.clone());
         #[expect(clippy::disallowed_methods, reason = "the load of a benchmark")]
-        noise.push(tokio::spawn(async move {
-            let order = ["loop", "flood-log 200", "panic"][n % 3];
+        load.push(tokio::spawn(async move {
+            let order = noise.order(n);
             while !stop.load(Ordering::Relaxed) {
-                let failed = world.try_ask(&rogue, order).await.is_err();
-                counts[n % 3].fetch_add(1, Ordering::Relaxed);
+                let failed = world.try_ask(&rogue, ORDERS[order]).await.is_err();
+                counts[order].fetch_add(1, Ordering::Relaxed);
                 if failed {
                     rogue.ended().await?;
                     world.runtime.restart_actor(rogue.id(), RestartFrom::Resume).await?;
@@ -54,7 +81,7 @@ pub(crate) async fn run(seconds: u64, actors: usize) -> Result<()> {
     println!("p99 against idle: {ratio:.1} times (goal: 3)");
     stop.store(true, Ordering::Relaxed);
     world.runtime.kill().await?;
-    for task in noise {
+    for task in load {
         task.abort();
     }
     Ok(())

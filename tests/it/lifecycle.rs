@@ -101,6 +101,27 @@ async fn more_actors_than_places_take_turns_and_keep_their_state() {
     world.close().await;
 }
 
+/// More actors at work at once than there are places: those that go idle make room.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crowd_at_two_places_is_served() {
+    let world = std::sync::Arc::new(World::with(&["counter"], builder().live_instances(2)));
+    let mut asks = tokio::task::JoinSet::new();
+    let mut actors = Vec::new();
+    for _ in 0..20 {
+        actors.push(world.spawn("counter").await);
+    }
+    for round in 1..=5 {
+        for actor in &actors {
+            let (world, actor) = (world.clone(), actor.clone());
+            asks.spawn(async move { world.ask(&actor, "inc").await });
+        }
+        while let Some(answer) = asks.join_next().await {
+            assert_eq!(answer.unwrap(), round.to_string());
+        }
+    }
+    world.close().await;
+}
+
 #[tokio::test]
 async fn an_instance_is_dropped_after_a_thousand_events() {
     let world = World::new(&["counter"]);

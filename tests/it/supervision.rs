@@ -170,6 +170,19 @@ async fn a_failed_child_is_listed_while_its_supervisor_decides() {
 }
 
 #[tokio::test]
+async fn a_supervisor_may_give_up_a_failed_child() {
+    let world = World::new(&["relay"]);
+    let parent = world.spawn("relay").await;
+    let child = world.ask(&parent, "spawn relay.toml").await;
+    world.ask(&parent, "keep stop").await;
+    world.ask(&parent, &format!("send {child} do panic")).await;
+    world.handle(&child).ended().await.unwrap();
+    let log = world.ask(&parent, "log").await;
+    assert!(log.ends_with("gave up: stopped"), "{log}");
+    world.close().await;
+}
+
+#[tokio::test]
 async fn a_restart_that_fails_turns_waiting_messages_into_dead_letters() {
     let world = World::new(&["rogue"]);
     let actor = world.spawn("rogue").await;

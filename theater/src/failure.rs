@@ -26,7 +26,8 @@ pub(crate) fn classify(error: &wasmtime::Error, turn: Turn, refused: Option<usiz
     let frames = error.downcast_ref::<WasmBacktrace>().map(WasmBacktrace::frames).unwrap_or_default();
     let mut what = match refused {
         Some(bytes) => format!("it asked for {bytes} bytes of memory, more than the manifest's limit `memory`"),
-        None => error.root_cause().to_string(),
+        None if trap.is_some() => error.root_cause().to_string(),
+        None => unreadable(&error.root_cause().to_string()),
     };
     let names: Vec<String> = frames.iter().filter_map(|frame| own_function(frame.func_name()?)).take(FRAMES).collect();
     if !names.is_empty() {
@@ -41,6 +42,13 @@ pub(crate) fn classify(error: &wasmtime::Error, turn: Turn, refused: Option<usiz
     // How deep a stack goes depends on the engine and the machine.
     failure.deterministic &= trap != Some(&Trap::StackOverflow);
     failure
+}
+
+/// Neither a trap nor a host function's failure: what the guest passed or returned.
+fn unreadable(cause: &str) -> String {
+    // wasmtime's words for a host call that passes more than `host_call_bytes`.
+    let limit = if cause.contains("fuel") { "; the manifest's limit is `host_call_bytes`" } else { "" };
+    format!("what it passed to the host or returned cannot be read: {cause}{limit}")
 }
 
 /// The readable name of a guest's function; `None` for the machinery of a Rust panic around it.

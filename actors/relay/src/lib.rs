@@ -7,7 +7,7 @@
 //! - children: `spawn PATH [INIT]`, `resume PATH [STATE]`, `stop ID`, `restart ID`, `state ID`,
 //!   `events ID` (their types), `list`
 //! - children in full: `terminate ID`, `which`, `count`, `restart-with ID reset|resume|custom STATE`,
-//!   `escalate REASON`, `keep reset|resume` (restarts each child that fails),
+//!   `escalate REASON`, `keep reset|resume` (restarts each child that fails), `keep stop` (stops it),
 //!   `which-on-error` (notes how a child that fails is listed)
 //! - itself: `ping`, `id`, `log`, `chain` (its event types), `panic`, `shutdown [DATA]`
 //!
@@ -63,6 +63,10 @@ impl Children for Relay {
     fn handle_child_error(&mut self, child: &str, error: &ActorError) -> Result<()> {
         self.log.push(format!("child-error {child} {error}"));
         match self.keep.as_deref() {
+            Some("stop") => {
+                let stopped = children::obey("stop", child).unwrap_or(Ok(String::new()))?;
+                self.log.push(format!("gave up: {stopped}"));
+            }
             Some("nothing") => self.log.push(children::seen_of(child)),
             Some(state) => drop(children::restart_with(child, state)?),
             None => {}
