@@ -45,6 +45,18 @@ impl Background {
         Ok(Self { runtime: Some(runtime), busy: AtomicUsize::new(0), cores })
     }
 
+    /// As [`Background::spawn_busy`], and waits for the output; `None` when the runtime is shut down.
+    pub(crate) async fn run_busy<T: Send + 'static>(
+        shared: &Arc<Shared>,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        Self::spawn_busy(shared, async move {
+            let _ = tell.send(task.await);
+        });
+        told.await.ok()
+    }
+
     /// Spawns a task of a busy actor: here when such actors could keep every core, so that quiet
     /// ones find the main threads free; else on the main threads, where it is at home.
     pub(crate) fn spawn_busy(shared: &Arc<Shared>, task: impl Future<Output = ()> + Send + 'static) {

@@ -32,6 +32,9 @@ pub(crate) async fn end(actor: Arc<Actor>, reason: ExitReason, life: Life, faile
         inbox.phase = Phase::Ending;
         published
     };
+    if !reason.is_normal() {
+        actor.recorder.usage.add_failure(actor.shared.sources.monotonic());
+    }
     let slots = match life {
         Life::Live(live) => live.into_slots(),
         Life::Parked(slots) => slots,

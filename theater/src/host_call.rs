@@ -128,13 +128,14 @@ impl<'a> Record<'a> {
 
     /// Waits until the begun event is durable, and until the journal has room.
     fn settle(&mut self) -> impl Future<Output = Result<()>> + Send + use<> {
-        let journal = self.store.data().actor.shared.journal.clone();
+        let actor = &self.store.data().actor;
+        let (journal, share) = (actor.shared.journal.clone(), actor.recorder.share.clone());
         let position = self.settle.take();
         async move {
             if let Some(position) = position {
                 journal.durable(position).await?;
             }
-            journal.room().await?;
+            journal.room(&share).await?;
             Ok(())
         }
     }

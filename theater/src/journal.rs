@@ -12,8 +12,12 @@ use theater_chain::{
 };
 use tokio::sync::{Notify, watch};
 
-/// Appends wait while more than this is queued, in bytes.
-const ROOM: usize = 64 << 20;
+/// Everybody waits while more than this is queued, in bytes.
+const ROOM: usize = 128 << 20;
+
+/// An actor waits while more than this of its own is queued, in bytes: one that floods its chain
+/// waits for itself, not for others.
+const SHARE: usize = 512 << 10;
 
 /// Events that are kept of an ephemeral actor's chain.
 const EPHEMERAL_EVENTS: usize = 10_000;
@@ -60,7 +64,13 @@ pub(crate) struct Entry {
     /// The event with the head before it; `None` for extras alone.
     pub(crate) event: Option<EventEntry>,
     pub(crate) extras: Extras,
+    /// What of the queue is the actor's.
+    pub(crate) share: Arc<Share>,
 }
+
+/// Bytes of one actor that are queued.
+#[derive(Default)]
+pub(crate) struct Share(AtomicUsize);
 
 pub(crate) struct EventEntry {
     pub(crate) before: Option<Head>,
@@ -121,6 +131,7 @@ impl Journal {
             // After a failure nothing can be committed any more; keeping it would only grow.
             if self.progress.borrow().failure.is_none() {
                 self.queued.fetch_add(size, Ordering::Relaxed);
+                entry.share.0.fetch_add(size, Ordering::Relaxed);
                 queue.entries.push(entry);
             }
             queue.position
@@ -131,7 +142,7 @@ impl Journal {
 
     /// Waits until everything up to `position` is durable.
     pub(crate) async fn durable(&self, position: u64) -> Result<(), StoreError> {
-        self.wait(|progress, _| progress.position >= position).await
+        self.wait(|progress| progress.position >= position).await
     }
 
     /// The position of the newest entry.
@@ -149,12 +160,13 @@ impl Journal {
         self.durable(self.position()).await
     }
 
-    /// Waits until there is room for more.
-    pub(crate) async fn room(&self) -> Result<(), StoreError> {
-        if self.queued.load(Ordering::Relaxed) < ROOM && self.progress.borrow().failure.is_none() {
+    /// Waits until there is room for more of this actor's.
+    pub(crate) async fn room(&self, share: &Share) -> Result<(), StoreError> {
+        let has_room = || self.queued.load(Ordering::Relaxed) < ROOM && share.0.load(Ordering::Relaxed) < SHARE;
+        if has_room() && self.progress.borrow().failure.is_none() {
             return Ok(());
         }
-        self.wait(|_, queued| queued < ROOM).await
+        self.wait(|_| has_room()).await
     }
 
     /// Completes at the next commit; the caller reads what is new and waits again.
@@ -168,7 +180,7 @@ impl Journal {
         self.wake.notify_one();
     }
 
-    async fn wait(&self, ready: impl Fn(&Progress, usize) -> bool) -> Result<(), StoreError> {
+    async fn wait(&self, ready: impl Fn(&Progress) -> bool) -> Result<(), StoreError> {
         let mut progress = self.progress.subscribe();
         loop {
             {
@@ -176,7 +188,7 @@ impl Journal {
                 if let Some(failure) = &now.failure {
                     return Err(failure.clone());
                 }
-                if ready(&now, self.queued.load(Ordering::Relaxed)) {
+                if ready(&now) {
                     return Ok(());
                 }
             }
@@ -200,9 +212,12 @@ impl Journal {
                 self.wake.notified().await;
                 continue;
             }
-            let size = entries.iter().map(entry_size).sum();
+            let sizes: Vec<_> = entries.iter().map(|entry| (entry.share.clone(), entry_size(entry))).collect();
             let written = self.commit(entries).await;
-            self.queued.fetch_sub(size, Ordering::Relaxed);
+            for (share, size) in sizes {
+                share.0.fetch_sub(size, Ordering::Relaxed);
+                self.queued.fetch_sub(size, Ordering::Relaxed);
+            }
             if let Err(failure) = written {
                 tracing::error!("nothing can be recorded any more: {failure}");
                 self.progress.send_modify(|progress| progress.failure = Some(failure));
@@ -239,9 +254,7 @@ impl Commits {
 
 fn entry_size(entry: &Entry) -> usize {
     const OVERHEAD: usize = 256;
-    let event = entry.event.as_ref().map_or(0, |entry| {
-        entry.event.data.len() + entry.event.payload.as_ref().map_or(0, |payload| payload.bytes().len())
-    });
+    let event = entry.event.as_ref().map_or(0, |entry| entry.event.data.len() + entry.event.payload.as_ref().map_or(0, |payload| payload.bytes().len()));
     OVERHEAD + event + entry.extras.size()
 }
 

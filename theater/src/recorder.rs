@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use theater_chain::data::EventData;
 use theater_chain::{ActorEntry, ChainEvent, Digest, Head, Payload, TheaterId, payload};
 
-use crate::journal::{Entry, EventEntry, Extras, IndexFixed, IndexNow, Journal};
+use crate::journal::{Entry, EventEntry, Extras, IndexFixed, IndexNow, Journal, Share};
 use crate::sources::Sources;
 use crate::usage::Usage;
 
@@ -18,7 +18,9 @@ pub(crate) struct Recorder {
     fixed: Arc<IndexFixed>,
     chain: Mutex<Chain>,
     /// Here since it outlives an incarnation: a crash does not make a busy actor a quiet one.
-    pub(crate) usage: Usage,
+    pub(crate) usage: Arc<Usage>,
+    /// What of it waits to be committed.
+    pub(crate) share: Arc<Share>,
 }
 
 struct Chain {
@@ -52,7 +54,8 @@ impl Recorder {
             sources,
             fixed: Arc::new(fixed),
             chain: Mutex::new(Chain { head: None, now }),
-            usage: Usage::default(),
+            usage: Arc::default(),
+            share: Arc::default(),
         }
     }
 
@@ -69,7 +72,16 @@ impl Recorder {
         let now =
             IndexNow { incarnation: index.incarnation, started: index.started, ended: index.ended, state: index.state };
         let chain = Mutex::new(Chain { head: Some(entry.head), now });
-        Self { id: entry.id, ephemeral, journal, sources, fixed: Arc::new(fixed), chain, usage: Usage::default() }
+        Self {
+            id: entry.id,
+            ephemeral,
+            journal,
+            sources,
+            fixed: Arc::new(fixed),
+            chain,
+            usage: Arc::default(),
+            share: Arc::default(),
+        }
     }
 
     /// A payload of these already encoded fields, with a fresh salt; `None` when all are absent.
@@ -101,14 +113,25 @@ impl Recorder {
         let (seq, hash) = (event.seq, event.hash);
         // Queued under the lock: the queue's order is the chain's order.
         let event = EventEntry { before, event, fixed: self.fixed.clone(), now: chain.now };
-        let position =
-            self.journal.append(Entry { actor: self.id, ephemeral: self.ephemeral, event: Some(event), extras });
+        let position = self.journal.append(Entry {
+            actor: self.id,
+            ephemeral: self.ephemeral,
+            event: Some(event),
+            extras,
+            share: self.share.clone(),
+        });
         Appended { seq, hash, position }
     }
 
     /// Queues extras that belong to no event of this actor.
     pub(crate) fn append_extras(&self, extras: Extras) {
-        self.journal.append(Entry { actor: self.id, ephemeral: self.ephemeral, event: None, extras });
+        self.journal.append(Entry {
+            actor: self.id,
+            ephemeral: self.ephemeral,
+            event: None,
+            extras,
+            share: self.share.clone(),
+        });
     }
 
     /// The newest event; it may not be durable yet.

@@ -92,7 +92,7 @@ pub(crate) async fn serve(actor: Arc<Actor>, mut life: Life, busy: bool) {
                 finished.life
             }
         };
-        if actor.shared.journal.room().await.is_err() {
+        if actor.shared.journal.room(&actor.recorder.share).await.is_err() {
             actor.control.request_kill(KillCause::Host); // nothing can be recorded any more
         }
         if !busy && is_busy(&actor) {

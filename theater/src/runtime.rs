@@ -6,6 +6,7 @@ use bytes::Bytes;
 use theater_chain::data::KillCause;
 use theater_chain::{ChainEvent, ChainStore, StoreError, TheaterId};
 
+use crate::background::Background;
 use crate::bring_up::Started;
 use crate::chain_view::ReadError;
 use crate::cursor::EventCursor;
@@ -20,6 +21,11 @@ use crate::spawn::{self, Origin, RestartFrom, find_store};
 use crate::stop::{self, Shutdown};
 
 pub use crate::builder::{BuildError, HandlerInterfaces, TheaterRuntimeBuilder};
+
+/// Events read from the store at a time.
+const PAGE: usize = 1_000;
+/// Bytes of events after which one read takes no more.
+const MAX_READ: usize = 64 << 20;
 
 /// A runtime: handlers, a store, and trees of actors. Runtimes in one process share nothing.
 ///
@@ -131,7 +137,7 @@ impl TheaterRuntime {
     pub async fn restart_actor(&self, actor: TheaterId, from: RestartFrom) -> Result<(), SpawnError> {
         // In a task of its own: a caller that gives up must not leave a restart half done.
         let restart = spawn::restart(self.shared.clone(), actor, from, None, StoppedBy::Operator);
-        self.shared.spawn(restart).await.map_err(|_| SpawnError::ShuttingDown)?.map(drop)
+        Background::run_busy(&self.shared, restart).await.ok_or(SpawnError::ShuttingDown)?.map(drop)
     }
 
     /// The last committed state of an actor, alive or ended. Never waits for the actor.
@@ -151,6 +157,10 @@ impl TheaterRuntime {
     /// Up to `max` events of an actor's chain from `from` on, alive or ended. Never waits for the
     /// actor, only for the commit of what was appended.
     ///
+    /// Fewer than `max` are the end of the chain, or those after which the data and payloads read
+    /// were over 64 MiB: ask again from the next seq; none at all are the end.
+    /// [`TheaterRuntime::subscribe`] reads a chain of any size.
+    ///
     /// # Errors
     /// The store failed.
     pub async fn get_actor_events(
@@ -159,8 +169,28 @@ impl TheaterRuntime {
         from: u64,
         max: usize,
     ) -> Result<Vec<ChainEvent>, ReadError> {
+        self.read_events(actor, from, max, MAX_READ).await
+    }
+
+    /// Those events, up to the page of the store that takes them over `bytes`.
+    pub(crate) async fn read_events(
+        &self,
+        actor: TheaterId,
+        from: u64,
+        max: usize,
+        bytes: usize,
+    ) -> Result<Vec<ChainEvent>, ReadError> {
         self.shared.journal.flushed().await?;
-        Ok(find_store(&self.shared, actor).await?.events(actor, from, max).await?)
+        let store = find_store(&self.shared, actor).await?;
+        let (mut events, mut read, mut next): (Vec<ChainEvent>, usize, u64) = (Vec::new(), 0, from);
+        while events.len() < max && read <= bytes {
+            let page = store.events(actor, next, PAGE.min(max - events.len())).await?;
+            let Some(last) = page.last() else { break };
+            next = last.seq + 1;
+            read += page.iter().map(ChainEvent::content_len).sum::<usize>();
+            events.extend(page);
+        }
+        Ok(events)
     }
 
     /// Reads an actor's chain from `from` on and then waits for more. Lossless; never blocks the

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use theater_chain::{Digest, StoreError, TheaterId};
 
 use crate::actor::{Actor, lock};
+use crate::background::Background;
 use crate::bring_up::Started;
 use crate::chain_view::ChainView;
 use crate::error::{CycleError, SpawnError};
@@ -150,7 +151,7 @@ impl Subtree {
         let _edge = self.edge(child)?;
         let shared = self.actor.shared.clone();
         let restart = spawn::restart(shared.clone(), child, from, event, StoppedBy::ParentQuietly);
-        let started = shared.spawn(restart).await.map_err(|_| SpawnError::ShuttingDown)??;
+        let started = Background::run_busy(&shared, restart).await.ok_or(SpawnError::ShuttingDown)??;
         Ok((started == Started::Running).then_some(child))
     }
 

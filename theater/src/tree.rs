@@ -14,14 +14,21 @@ use crate::call::Relation;
 use crate::error::SpawnError;
 use crate::inbox::Phase;
 use crate::recorder::Recorder;
+use crate::usage::Usage;
 use crate::waits::Waits;
+
+/// What is known of a chain's writing end.
+struct Known {
+    recorder: Weak<Recorder>,
+    usage: Arc<Usage>,
+}
 
 /// Every actor that is alive or whose messages wait for its supervisor.
 #[derive(Default)]
 pub(crate) struct Tree {
     actors: Mutex<HashMap<TheaterId, Arc<Actor>>>,
     /// The writing ends that anybody still holds: a chain has one at a time.
-    recorders: Mutex<HashMap<TheaterId, Weak<Recorder>>>,
+    recorders: Mutex<HashMap<TheaterId, Known>>,
     /// Components and manifests that are in the store or on their way, by durability.
     blobs: Mutex<HashSet<(bool, Digest)>>,
     pub(crate) waits: Waits,
@@ -126,16 +133,22 @@ impl Tree {
     }
 
     /// The writing end of a chain: the one that is in use, or the one that `make` gives.
+    /// How busy the actor was is known for a while after it ended.
     pub(crate) fn recorder(&self, id: TheaterId, make: impl FnOnce() -> Recorder) -> Arc<Recorder> {
         let mut recorders = lock(&self.recorders);
-        if let Some(recorder) = recorders.get(&id).and_then(Weak::upgrade) {
+        let known = recorders.get(&id);
+        if let Some(recorder) = known.and_then(|known| known.recorder.upgrade()) {
             return recorder;
         }
-        if recorders.len() > 64 && recorders.len().is_power_of_two() {
-            recorders.retain(|_, recorder| recorder.strong_count() > 0);
+        let mut recorder = make();
+        if let Some(known) = known {
+            recorder.usage = known.usage.clone();
         }
-        let recorder = Arc::new(make());
-        recorders.insert(id, Arc::downgrade(&recorder));
+        if recorders.len() > 64 && recorders.len().is_power_of_two() {
+            recorders.retain(|_, known| known.recorder.strong_count() > 0);
+        }
+        let recorder = Arc::new(recorder);
+        recorders.insert(id, Known { recorder: Arc::downgrade(&recorder), usage: recorder.usage.clone() });
         recorder
     }
 

@@ -30,6 +30,12 @@ impl Usage {
         windows.current += ran;
     }
 
+    /// Counts an end by failure: what it takes to clean up after it and to start again is no less
+    /// than a busy call.
+    pub(crate) fn add_failure(&self, now: Duration) {
+        self.add(now, BUSY + Duration::from_nanos(1));
+    }
+
     pub(crate) fn is_busy(&self, now: Duration) -> bool {
         let mut windows = lock(&self.0);
         windows.roll(now);
