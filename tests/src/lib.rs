@@ -122,14 +122,16 @@ impl World {
 
     /// The merged documents of a chain, with their types in front.
     pub async fn events(&self, actor: TheaterId) -> Vec<(String, serde_json::Value)> {
-        let events = self.runtime.get_actor_events(actor, 0, usize::MAX).await.unwrap();
-        events
-            .iter()
-            .map(|event| {
+        let (mut documents, mut from) = (Vec::new(), 0);
+        loop {
+            let events = self.runtime.get_actor_events(actor, from, usize::MAX).await.unwrap();
+            let Some(last) = events.last() else { return documents };
+            from = last.seq + 1;
+            documents.extend(events.iter().map(|event| {
                 let document = document::event_json(&actor, event).unwrap();
                 (event.event_type.to_string(), document["data"].clone())
-            })
-            .collect()
+            }));
+        }
     }
 
     /// The documents of the events of one type.

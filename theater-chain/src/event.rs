@@ -130,6 +130,12 @@ impl ChainEvent {
         Head { seq: self.seq, hash: self.hash }
     }
 
+    /// How many bytes its data and its payload have together: what an event takes in memory, but
+    /// for a little that is the same for each.
+    pub fn content_len(&self) -> usize {
+        self.data.len() + self.payload.as_ref().map_or(0, |payload| payload.bytes().len())
+    }
+
     /// Whether the event had a payload that was erased.
     pub fn is_erased(&self) -> bool {
         self.payload_commit.is_some() && self.payload.is_none()

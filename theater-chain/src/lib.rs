@@ -48,6 +48,7 @@ mod event;
 mod id;
 mod memory;
 pub mod payload;
+mod read;
 mod scan;
 mod state_chain;
 mod store;
@@ -59,6 +60,9 @@ pub use digest::{Digest, ParseDigestError};
 pub use event::{ChainEvent, Head, Payload};
 pub use id::{ParseIdError, TheaterId};
 pub use memory::MemoryStore;
+pub use read::newest;
 pub use state_chain::StateChain;
-pub use store::{ActorEntry, ActorIndex, ActorUpdate, Answered, ChainStore, Commit, PendingMessage, StoreError};
+pub use store::{
+    ActorEntry, ActorIndex, ActorUpdate, Answered, ChainStore, Commit, PAGE_BYTES, PendingMessage, StoreError,
+};
 pub use verify::{ActorReport, Fault, Level, StoreReport, Verifier, verify_actor, verify_store};

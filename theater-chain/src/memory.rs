@@ -8,8 +8,8 @@ use bytes::Bytes;
 
 use crate::data::Data;
 use crate::{
-    ActorEntry, ActorIndex, Answered, ChainEvent, ChainStore, Commit, Digest, Head, Payload, PendingMessage,
-    StoreError, TheaterId,
+    ActorEntry, ActorIndex, Answered, ChainEvent, ChainStore, Commit, Digest, Head, PAGE_BYTES, Payload,
+    PendingMessage, StoreError, TheaterId,
 };
 
 /// A [`ChainStore`] that lasts as long as the process: for `ephemeral` actors and for tests.
@@ -109,7 +109,13 @@ impl ChainStore for MemoryStore {
         };
         let skipped = from.saturating_sub(actor.first_kept());
         let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
-        Ok(actor.events.iter().skip(skipped).take(max).cloned().collect())
+        let mut bytes = 0;
+        let fits = |event: &&ChainEvent| {
+            let fits = bytes <= PAGE_BYTES;
+            bytes += event.content_len();
+            fits
+        };
+        Ok(actor.events.iter().skip(skipped).take(max).take_while(fits).cloned().collect())
     }
 
     async fn state(&self, hash: Digest) -> Result<Option<Bytes>, StoreError> {

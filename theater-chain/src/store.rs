@@ -7,6 +7,10 @@ use bytes::Bytes;
 
 use crate::{ChainEvent, Digest, Head, Payload, TheaterId};
 
+/// How many bytes of data and payloads a page of [`ChainStore::events`] has, about: the event that
+/// takes it over this is its last.
+pub const PAGE_BYTES: usize = 8 << 20;
+
 /// A store of chains. Object-safe; the core writes through one task, readers may be many.
 ///
 /// A [`Commit`] is all or nothing, and commits become durable in the order in which they were
@@ -26,7 +30,14 @@ pub trait ChainStore: Send + Sync + 'static {
     /// Up to `max` actors whose parent is `parent`, those started last first.
     async fn children(&self, parent: TheaterId, max: usize) -> Result<Vec<ActorEntry>, StoreError>;
 
-    /// Up to `max` events of one chain from `from` on, with their payloads.
+    /// A page: up to `max` events of one chain from `from` on, in their order and without gaps,
+    /// with their payloads. Where the store has such an event and `max` is not 0, there is at least
+    /// one.
+    ///
+    /// A page may be shorter than `max` although more follows: ask again from the next seq; an
+    /// empty page is the end. It must end once its events have over [`PAGE_BYTES`] bytes together
+    /// (see [`ChainEvent::content_len`]), and no more than that and one event may be held in memory
+    /// to make it.
     async fn events(&self, actor: TheaterId, from: u64, max: usize) -> Result<Vec<ChainEvent>, StoreError>;
 
     /// State bytes by their hash.

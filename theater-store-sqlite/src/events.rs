@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use theater_chain::data::EVENT_TYPES;
-use theater_chain::{ChainEvent, Digest, Payload, StoreError, TheaterId};
+use theater_chain::{ChainEvent, Digest, PAGE_BYTES, Payload, StoreError, TheaterId};
 
 use crate::error::store_error;
 use crate::rows;
@@ -31,7 +31,13 @@ struct Place {
     previous: Option<i64>,
 }
 
-/// Up to `max` events of a chain from `from` on. Within one transaction.
+/// Events of one stretch of a chain, or as many of its first as there was room for.
+struct Stretch {
+    events: Vec<ChainEvent>,
+    bytes: usize,
+}
+
+/// A page: up to `max` events of a chain from `from` on. Within one transaction.
 pub(crate) fn events(
     connection: &Connection,
     id: TheaterId,
@@ -58,7 +64,7 @@ pub(crate) fn events(
 impl Chain<'_> {
     fn page(&self, from: u64, max: usize) -> Result<Vec<ChainEvent>, StoreError> {
         let last = from.saturating_add(max as u64 - 1).min(self.head_seq);
-        if let Some(events) = self.walk(from, last)? {
+        if let Some(events) = self.linked(from, last)? {
             return Ok(events);
         }
         if max > 1 {
@@ -76,25 +82,72 @@ impl Chain<'_> {
         }
     }
 
-    /// The events by their links, or `None` where one of these is broken.
-    fn walk(&self, from: u64, last: u64) -> Result<Option<Vec<ChainEvent>>, StoreError> {
+    /// The events by their links until the page is full, or `None` where one of these is broken.
+    fn linked(&self, from: u64, last: u64) -> Result<Option<Vec<ChainEvent>>, StoreError> {
+        let (mut page, mut bytes, mut next) = (Vec::new(), 0, from);
+        while next <= last && bytes <= PAGE_BYTES {
+            // Up to an event that the index finds: links lead back only, from there to `next`.
+            let upto = next.next_multiple_of(INDEXED_EVERY).min(last);
+            let Some(mut stretch) = self.walk(next, upto, PAGE_BYTES - bytes)? else { return Ok(None) };
+            bytes += stretch.bytes;
+            next += stretch.events.len() as u64;
+            page.append(&mut stretch.events);
+        }
+        Ok(Some(page))
+    }
+
+    /// The events `from` to `last`; those that follow the one that takes them over `room` bytes are
+    /// left out.
+    fn walk(&self, from: u64, last: u64, room: usize) -> Result<Option<Stretch>, StoreError> {
         let (mut seq, mut position) = self.anchor(last)?;
         while seq > last {
             let place = self.place(position)?.filter(|place| self.is_at(place, seq));
             let Some(previous) = place.and_then(|place| place.previous) else { return Ok(None) };
             (seq, position) = (seq - 1, previous);
         }
-        let mut events = Vec::new();
-        loop {
-            let Some((place, event)) = self.event(position, seq)? else { return Ok(None) };
-            events.push(event);
+        let mut stretch = Stretch { events: Vec::new(), bytes: 0 };
+        let mut positions = Vec::new();
+        let first = loop {
+            positions.push(position);
+            let place = if stretch.bytes <= room {
+                let Some((place, event)) = self.event(position, seq)? else { return Ok(None) };
+                stretch.bytes += event.content_len();
+                stretch.events.push(event);
+                place
+            } else {
+                let Some(place) = self.place(position)?.filter(|place| self.is_at(place, seq)) else { return Ok(None) };
+                place
+            };
             if seq == from {
-                events.reverse();
-                return Ok(self.follows(&place)?.then_some(events));
+                break place;
             }
             let Some(previous) = place.previous else { return Ok(None) };
             (seq, position) = (seq - 1, previous);
+        };
+        if !self.follows(&first)? {
+            return Ok(None);
         }
+        if stretch.bytes > room {
+            drop(stretch);
+            return self.first_of(from, &positions, room);
+        }
+        stretch.events.reverse();
+        Ok(Some(stretch))
+    }
+
+    /// The events from `from` on at `positions`, of which the last is the first event's, up to the
+    /// one that takes them over `room` bytes.
+    fn first_of(&self, from: u64, positions: &[i64], room: usize) -> Result<Option<Stretch>, StoreError> {
+        let mut stretch = Stretch { events: Vec::new(), bytes: 0 };
+        for (seq, position) in (from..).zip(positions.iter().rev()) {
+            let Some((_, event)) = self.event(*position, seq)? else { return Ok(None) };
+            stretch.bytes += event.content_len();
+            stretch.events.push(event);
+            if stretch.bytes > room {
+                break;
+            }
+        }
+        Ok(Some(stretch))
     }
 
     /// An event at or after `last` whose position is known.

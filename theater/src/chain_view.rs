@@ -84,28 +84,24 @@ impl ChainView {
         let last = head.map_or(u64::MAX, |head| head.seq);
         let mut events: Vec<ChainEvent> = Vec::new();
         let mut size = 0;
-        'pages: while events.len() < max {
-            let next = from.saturating_add(events.len() as u64);
+        let mut next = from;
+        while events.len() < max && next <= last {
             let page = self.store.events(self.id, next, PAGE.min(max - events.len())).await?;
-            let full = page.len() == PAGE;
-            for event in page {
-                if event.seq > last {
-                    break 'pages;
-                }
-                size += event.data.len() + event.payload.as_ref().map_or(0, |payload| payload.bytes().len()) + 128;
+            let Some(newest) = page.last() else { break };
+            next = newest.seq + 1;
+            for event in page.into_iter().filter(|event| event.seq <= last) {
+                size += event.content_len() + 128;
                 if size > limit {
                     return Err(ReadError::TooLarge { actor: self.id, limit });
                 }
                 events.push(event);
             }
-            if !full {
-                break;
-            }
         }
         let range = ChainRange {
             actor_id: self.id,
-            from,
-            to: from + events.len() as u64,
+            // Of an ephemeral actor the first events may be gone.
+            from: events.first().map_or(from, |event| event.seq),
+            to: events.last().map_or(from, |event| event.seq + 1),
             head: events.last().map_or(Digest::ZERO, |event| event.hash),
         };
         Ok((events, range))

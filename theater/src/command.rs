@@ -79,7 +79,7 @@ pub enum TheaterCommand {
         actor: TheaterId,
     },
     /// Events of an actor, alive or ended. The reply is [`TheaterReply::Events`], with fewer than
-    /// `max` where they are many or large: ask again from the next `seq` on.
+    /// `max` where they are many or large: ask again from the next `seq` on; none are the end.
     GetActorEvents {
         /// The actor.
         actor: TheaterId,
@@ -241,11 +241,11 @@ impl TheaterRuntime {
     }
 
     async fn documents(&self, actor: TheaterId, from: u64, max: usize) -> Result<TheaterReply, CommandError> {
-        let events = self.get_actor_events(actor, from, max.clamp(1, MAX_EVENTS)).await?;
+        let events = self.read_events(actor, from, max.clamp(1, MAX_EVENTS), MAX_BYTES).await?;
         let mut documents = Vec::with_capacity(events.len());
         let mut bytes = 0;
         for event in events {
-            bytes += event.data.len() + event.payload.as_ref().map_or(0, |payload| payload.bytes().len());
+            bytes += event.content_len();
             if bytes > MAX_BYTES && !documents.is_empty() {
                 break;
             }

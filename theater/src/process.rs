@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use theater_chain::data::{ActorErrorData, ActorStarted, ActorTerminated, EventData, KillCause, ReasonRecord};
-use theater_chain::{ActorEntry, ChainStore, Payload, StoreError, TheaterId, codec, payload};
+use theater_chain::{ActorEntry, ChainStore, Payload, StoreError, TheaterId, codec, newest, payload};
 
 use crate::actor::{Actor, lock};
 use crate::error::ActorError;
@@ -140,17 +140,12 @@ async fn read<D: EventData>(
 
 /// The newest `actor_error` of the last incarnation.
 async fn error_of(store: &dyn ChainStore, entry: &ActorEntry) -> Result<Option<ActorError>, StoreError> {
-    const PAGE: u64 = 64;
-    let mut end = entry.index.ended.unwrap_or(entry.head.seq) + 1;
-    while end > entry.index.started {
-        let from = end.saturating_sub(PAGE).max(entry.index.started);
-        let page = store.events(entry.id, from, usize::try_from(end - from).unwrap_or(usize::MAX)).await?;
-        if let Some(event) = page.into_iter().rev().find(|event| event.event_type == ActorErrorData::TYPE) {
-            return Ok(ActorError::recorded(&event.data, event.payload.as_ref()));
-        }
-        end = from;
-    }
-    Ok(None)
+    let end = entry.index.ended.unwrap_or(entry.head.seq) + 1;
+    let recorded = newest(store, entry.id, entry.index.started..end, |event| {
+        let is_error = event.event_type == ActorErrorData::TYPE;
+        is_error.then(|| ActorError::recorded(&event.data, event.payload.as_ref()))
+    });
+    Ok(recorded.await?.flatten())
 }
 
 /// How an ended actor stands.

@@ -227,16 +227,14 @@ async fn was_committed(store: &dyn ChainStore, id: TheaterId, hash: Digest) -> R
     let mut from = 0;
     loop {
         let page = store.events(id, from, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(false) };
+        from = last.seq + 1;
         for event in page.iter().filter(|event| event.event_type == StateUpdated::TYPE) {
             let updated = codec::decode::<StateUpdated>(&event.data);
             if updated.is_ok_and(|updated| updated.new_state_hash == hash) {
                 return Ok(true);
             }
         }
-        if page.len() < PAGE {
-            return Ok(false);
-        }
-        from += page.len() as u64;
     }
 }
 

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use super::Story;
 use crate::data::{DropReason, InstanceDropped, RestartStateKind};
 use crate::{
-    ActorUpdate, Answered, ChainStore, Commit, Digest, Level, Payload, PendingMessage, StoreError, TheaterId, payload,
-    verify_store,
+    ActorUpdate, Answered, ChainEvent, ChainStore, Commit, Digest, Level, PAGE_BYTES, Payload, PendingMessage,
+    StoreError, TheaterId, newest, payload, verify_store,
 };
 
 /// Runs every check, each on a new empty store. Panics where a store does not conform.
@@ -16,6 +16,8 @@ pub async fn conformance(make: impl Fn() -> Arc<dyn ChainStore>) {
     what_is_committed_is_read_back(make()).await;
     an_empty_store_has_nothing(make()).await;
     pages_begin_where_asked(make()).await;
+    pages_of_large_events_are_short(make()).await;
+    one_event_may_be_larger_than_a_page(make()).await;
     of_two_writers_one_wins(make()).await;
     many_commits_at_once_keep_their_order(make()).await;
     a_batch_is_all_or_nothing(make()).await;
@@ -95,6 +97,70 @@ async fn pages_begin_where_asked(store: Arc<dyn ChainStore>) {
         }
     }
     assert_eq!(store.events(one.id, u64::MAX, 10).await.unwrap(), []);
+}
+
+/// All events from `from` on by pages of `max`, and how many pages they were. Every page is checked.
+async fn by_pages(store: &dyn ChainStore, id: TheaterId, from: u64, max: usize) -> (Vec<ChainEvent>, usize) {
+    let (mut all, mut pages): (Vec<ChainEvent>, usize) = (Vec::new(), 0);
+    loop {
+        let page = store.events(id, from + all.len() as u64, max).await.unwrap();
+        let Some((_, before)) = page.split_last() else { return (all, pages) };
+        let bytes: usize = before.iter().map(ChainEvent::content_len).sum();
+        assert!(bytes <= PAGE_BYTES, "a page of {} events has {bytes} bytes before its last", page.len());
+        assert!(page.len() <= max, "{} events, {max} at most were asked for", page.len());
+        pages += 1;
+        all.extend(page);
+    }
+}
+
+/// Over 40 MiB, of events that are small, large, and of one payload.
+async fn pages_of_large_events_are_short(store: Arc<dyn ChainStore>) {
+    let mut story = started(&*store, 1).await;
+    let mut events = store.events(story.id, 0, 10).await.unwrap();
+    let large = payload::bin(&vec![7; 300 << 10]);
+    for n in 0..200 {
+        events.push(story.call(None));
+        events.push(match n % 3 {
+            0 => story.append(&InstanceDropped { reason: DropReason::Aged }, &[]),
+            _ => story.append(&InstanceDropped { reason: DropReason::Parked }, &[("result", Some(&large))]),
+        });
+        // One payload that the chain holds before.
+        events.push(story.append_again(&InstanceDropped { reason: DropReason::Aged }, &events[events.len() - 1]));
+        if n % 8 == 0 {
+            store.commit(story.commit()).await.unwrap();
+        }
+    }
+    store.commit(story.commit()).await.unwrap();
+    let total: usize = events.iter().map(ChainEvent::content_len).sum();
+    for from in [0, 1, 64, 100, 127, 599, 600] {
+        for max in [7, 64, 1000, usize::MAX] {
+            let (read, pages) = by_pages(&*store, story.id, from as u64, max).await;
+            assert!(read == events[from..], "from {from}, {max} at most: {} events", read.len());
+            assert!(from > 0 || pages >= total / (PAGE_BYTES + (1 << 20)), "{pages} pages of {total} bytes");
+        }
+    }
+}
+
+async fn one_event_may_be_larger_than_a_page(store: Arc<dyn ChainStore>) {
+    let mut story = started(&*store, 1).await;
+    let larger = payload::bin(&vec![7; PAGE_BYTES + 1]);
+    let mut events = store.events(story.id, 0, 10).await.unwrap();
+    for _ in 0..2 {
+        events.push(story.append(&InstanceDropped { reason: DropReason::Aged }, &[("result", Some(&larger))]));
+        events.push(story.call(None));
+    }
+    store.commit(story.commit()).await.unwrap();
+    let (read, _) = by_pages(&*store, story.id, 0, 1000).await;
+    assert!(read == events, "{} events", read.len());
+    for event in &events[1..4] {
+        let page = store.events(story.id, event.seq, 1).await.unwrap();
+        assert!(page == [event.clone()], "event {} alone", event.seq);
+    }
+    let found = newest(&*store, story.id, 0..4, |event| (event.seq % 2 == 1).then_some(event.seq)).await.unwrap();
+    assert_eq!(found, Some(3));
+    let found = newest(&*store, story.id, 0..3, |event| (event.content_len() > PAGE_BYTES).then_some(event.seq));
+    assert_eq!(found.await.unwrap(), Some(1));
+    assert_eq!(newest(&*store, story.id, 2..5, |event| (event.seq == 1).then_some(())).await.unwrap(), None);
 }
 
 async fn of_two_writers_one_wins(store: Arc<dyn ChainStore>) {

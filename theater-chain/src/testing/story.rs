@@ -80,6 +80,15 @@ impl Story {
         event
     }
 
+    /// An event with the payload of an earlier one.
+    pub fn append_again<D: EventData>(&mut self, data: &D, earlier: &ChainEvent) -> ChainEvent {
+        let (head, payload) = (self.head.as_ref(), earlier.payload.clone());
+        let event = ChainEvent::following(head, D::TYPE, self.clock, data.encode(), payload);
+        self.head = Some(event.head());
+        self.batch.events.push((self.id, event.clone()));
+        event
+    }
+
     fn keep_state(&mut self, state: Option<&[u8]>) -> Digest {
         let hash = Digest::of_state(state);
         if let Some(state) = state {
@@ -184,15 +193,7 @@ impl Story {
     pub fn commit_payload_twice(&mut self) -> Digest {
         let accepted = |n| MessageAccepted { source: "twice".into(), n, message_id: format!("twice/{n}") };
         let first = self.append(&accepted(1), &[("params", Some(&payload::bin(b"the same")))]);
-        let second = ChainEvent::following(
-            self.head.as_ref(),
-            MessageAccepted::TYPE,
-            self.clock,
-            accepted(2).encode(),
-            first.payload.clone(),
-        );
-        self.head = Some(second.head());
-        self.batch.events.push((self.id, second));
+        self.append_again(&accepted(2), &first);
         first.payload_commit.unwrap()
     }
 

@@ -184,8 +184,7 @@ impl ActorCheck<'_> {
 
 /// Grows while pages are small, shrinks as soon as one is large.
 fn next_size(size: usize, page: &[ChainEvent]) -> usize {
-    let payload = |event: &ChainEvent| event.payload.as_ref().map_or(0, |payload| payload.bytes().len());
-    let bytes: usize = page.iter().map(|event| 256 + event.data.len() + payload(event)).sum();
+    let bytes: usize = page.iter().map(|event| 256 + event.content_len()).sum();
     let fitting = PAGE_BYTES * page.len() / bytes.max(1);
     fitting.clamp(1, (2 * size).min(MAX_PAGE))
 }

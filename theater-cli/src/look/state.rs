@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use theater::chain::data::{ActorStarted, EventData as _, StateUpdated};
-use theater::chain::{ActorEntry, ChainEvent, codec};
+use theater::chain::{ActorEntry, ChainEvent, codec, newest};
 use theater::{ChainStore, Digest};
 
 use super::find::Actors;
@@ -14,9 +14,6 @@ use super::record;
 use crate::args::StateArgs;
 use crate::failure::{Failure, Outcome, Status};
 use crate::output::{Output, say};
-
-/// How many events are read at once, from the end back.
-const PAGE: u64 = 256;
 
 pub(crate) fn state(args: &StateArgs) -> Outcome {
     let store = record::open(&args.data.data)?;
@@ -53,18 +50,8 @@ async fn hash_at(store: &dyn ChainStore, entry: &ActorEntry, seq: u64) -> Result
             entry.id, entry.head.seq
         )));
     }
-    let mut end = seq + 1;
-    while end > 0 {
-        let from = end.saturating_sub(PAGE);
-        let page = store.events(entry.id, from, usize::try_from(end - from).unwrap_or(usize::MAX)).await?;
-        for event in page.iter().rev() {
-            if let Some(hash) = state_after(event)? {
-                return Ok(hash);
-            }
-        }
-        end = from;
-    }
-    Ok(Digest::ZERO)
+    let hash = newest(store, entry.id, 0..seq + 1, |event| state_after(event).transpose()).await?;
+    hash.unwrap_or(Ok(Digest::ZERO))
 }
 
 /// The hash of the state that an event leaves, where it says so.
