@@ -9,34 +9,39 @@ use crate::manifests;
 
 type Answer<T> = std::result::Result<T, String>;
 
+/// What a child begins with.
+enum Origin {
+    Init(Option<Vec<u8>>),
+    State(Option<Vec<u8>>),
+}
+
 pub(crate) async fn spawn(
-    mut call: Call<'_, SupervisorHandler>,
+    call: Call<'_, SupervisorHandler>,
     (manifest, init): (String, Option<Vec<u8>>),
 ) -> Result<(Answer<String>,)> {
-    let answer = match admit(&mut call, &manifest) {
-        Ok(manifest) => {
-            let name = manifest.name.clone();
-            let started = call.tree().spawn(manifest, init, begun(&call)).await;
-            started_child(&mut call, started, &name)
-        }
-        Err(error) => Err(error),
-    };
-    Ok((answer.map_err(|error| error.to_string()),))
+    Ok((start(call, &manifest, Origin::Init(init)).await.map_err(|error| error.to_string()),))
 }
 
 pub(crate) async fn resume(
-    mut call: Call<'_, SupervisorHandler>,
+    call: Call<'_, SupervisorHandler>,
     (manifest, state): (String, Option<Vec<u8>>),
 ) -> Result<(Answer<String>,)> {
-    let answer = match admit(&mut call, &manifest) {
-        Ok(manifest) => {
-            let name = manifest.name.clone();
-            let started = call.tree().resume(manifest, state, begun(&call)).await;
-            started_child(&mut call, started, &name)
-        }
-        Err(error) => Err(error),
+    Ok((start(call, &manifest, Origin::State(state)).await.map_err(|error| error.to_string()),))
+}
+
+async fn start(
+    mut call: Call<'_, SupervisorHandler>,
+    manifest: &str,
+    origin: Origin,
+) -> std::result::Result<String, SupervisorError> {
+    let manifest = admit(&mut call, manifest)?;
+    let name = manifest.name.clone();
+    let (tree, begun) = (call.tree(), begun(&call));
+    let started = match origin {
+        Origin::Init(init) => tree.spawn(manifest, init, begun).await,
+        Origin::State(state) => tree.resume(manifest, state, begun).await,
     };
-    Ok((answer.map_err(|error| error.to_string()),))
+    started_child(&mut call, started, &name)
 }
 
 /// Checks every permission of a start; what forbids it is recorded as the denial.
