@@ -254,7 +254,7 @@ impl Commits {
 
 fn entry_size(entry: &Entry) -> usize {
     const OVERHEAD: usize = 256;
-    let event = entry.event.as_ref().map_or(0, |entry| entry.event.data.len() + entry.event.payload.as_ref().map_or(0, |payload| payload.bytes().len()));
+    let event = entry.event.as_ref().map_or(0, |entry| entry.event.content_len());
     OVERHEAD + event + entry.extras.size()
 }
 
