@@ -5,4 +5,5 @@ mod handlers;
 mod life;
 mod link;
 mod manifest;
+mod reading;
 mod support;
