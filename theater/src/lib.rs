@@ -54,12 +54,9 @@
 //!
 //! - [`TheaterRuntime`] is where a program begins; [`ActorHandle`] calls actors.
 //! - [`Handler`] is the contract of handlers; a host function gets a [`Call`], the start of an actor
-//!   a [`Start`]. The guide [docs/writing-a-handler.md] goes through one from nothing to its test.
+//!   a [`Start`]. The guide `docs/writing-a-handler.md` goes through one from nothing to its test.
 //! - What holds for actors (turns, restarts, ends, limits, durability, permissions, the record) is in
-//!   [docs/semantics.md].
-//!
-//! [docs/writing-a-handler.md]: https://github.com/theater-rs/theater/blob/main/docs/writing-a-handler.md
-//! [docs/semantics.md]: https://github.com/theater-rs/theater/blob/main/docs/semantics.md
+//!   `docs/semantics.md`.
 
 mod actor;
 mod actor_store;
