@@ -17,7 +17,11 @@ use crate::{actors, bank};
 
 pub(crate) fn demo() -> Result<()> {
     actors::build()?;
-    let theater = theater()?;
+    run(&theater()?)
+}
+
+/// The demo with a command line that is built.
+pub(crate) fn run(theater: &Path) -> Result<()> {
     let folder = tempfile::Builder::new().prefix("theater-demo-").tempdir().context("cannot make a folder")?.keep();
     let bank = folder.join("bank");
     stage(&root().join("actors/bank"), &bank)?;
@@ -27,7 +31,7 @@ pub(crate) fn demo() -> Result<()> {
     let opening: Opening = read(&bank.join("bank.json"))?;
     let expected: Expected = read(&bank.join("expected.json"))?;
     let transactions = fs::read_to_string(bank.join("transactions.jsonl"))?;
-    let mut run = Session::start(&theater, &bank.join("bank.toml"), &data, &log)?;
+    let mut run = Session::start(theater, &bank.join("bank.toml"), &data, &log)?;
     let first: Report = run.ask_json("report")?;
     let counts = transact(&mut run, &transactions)?;
     let last: Report = run.ask_json("report")?;
@@ -43,7 +47,7 @@ pub(crate) fn demo() -> Result<()> {
     checks.add("the tree stopped in order when asked to (SIGTERM)", status.success());
 
     headline("verification");
-    let verified = Command::new(&theater).arg("verify").arg("--data").arg(&data).status()?;
+    let verified = Command::new(theater).arg("verify").arg("--data").arg(&data).status()?;
     checks.add("every chain verifies", verified.success());
 
     headline("what must hold");

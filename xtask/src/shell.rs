@@ -45,11 +45,15 @@ fn shown(command: &Command) -> String {
 /// Builds the command line; returns its program.
 pub(crate) fn theater() -> Result<PathBuf> {
     step("building the command line", cargo(".").args(["build", "--package", "theater-cli", "--bin", "theater"]))?;
-    // This program lies in the same folder.
+    built("theater")
+}
+
+/// A program that cargo has built: it lies in the same folder as this one.
+pub(crate) fn built(name: &str) -> Result<PathBuf> {
     let own = env::current_exe().context("cannot tell where this program is")?;
-    let theater = own.with_file_name(format!("theater{}", env::consts::EXE_SUFFIX));
-    if !theater.is_file() {
-        bail!("cargo built the command line, but not as {}; run `cargo xtask` as cargo runs it", theater.display());
+    let program = own.with_file_name(format!("{name}{}", env::consts::EXE_SUFFIX));
+    if !program.is_file() {
+        bail!("cargo built `{name}`, but not as {}; run `cargo xtask` as cargo runs it", program.display());
     }
-    Ok(theater)
+    Ok(program)
 }
