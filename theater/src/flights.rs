@@ -12,17 +12,21 @@ pub(crate) struct Flights {
     ids: Mutex<Ids>,
 }
 
-#[derive(Default)]
 struct Ids {
     /// `None` while it is processed, then what must be durable before its answer can be read.
     known: HashMap<String, Option<u64>>,
     landed: VecDeque<(u64, String)>,
+    /// The highest number of each source; `None` once there were too many sources to remember.
+    highest: Option<HashMap<String, u64>>,
 }
+
+/// Sources that are remembered.
+const SOURCES: usize = 4_096;
 
 /// What is known of a message id.
 pub(crate) enum TakeOff {
-    /// Nothing: it may be delivered.
-    Clear(Flight),
+    /// Nothing: it may be delivered, unless the store knows an answer. It cannot where `unheard`.
+    Clear { flight: Flight, unheard: bool },
     /// It is being processed.
     Busy,
     /// It was processed; its answer can be read when this is durable.
@@ -37,10 +41,11 @@ pub(crate) struct Flight {
 
 impl Flights {
     pub(crate) fn new(journal: Arc<Journal>) -> Arc<Self> {
-        Arc::new(Self { journal, ids: Mutex::default() })
+        let ids = Ids { known: HashMap::new(), landed: VecDeque::new(), highest: Some(HashMap::new()) };
+        Arc::new(Self { journal, ids: Mutex::new(ids) })
     }
 
-    pub(crate) fn take_off(self: &Arc<Self>, id: &str) -> TakeOff {
+    pub(crate) fn take_off(self: &Arc<Self>, source: &str, n: u64, id: &str) -> TakeOff {
         let committed = self.journal.committed();
         let mut ids = lock(&self.ids);
         while ids.landed.front().is_some_and(|(position, _)| *position <= committed) {
@@ -53,9 +58,31 @@ impl Flights {
             Some(Some(position)) => TakeOff::Landed(*position),
             None => {
                 ids.known.insert(id.to_owned(), None);
-                TakeOff::Clear(Flight { flights: self.clone(), id: id.to_owned() })
+                // A number above all that came is new, if the store holds only what came.
+                let unheard = ids.raise(source, n) && self.journal.began_empty();
+                TakeOff::Clear { flight: Flight { flights: self.clone(), id: id.to_owned() }, unheard }
             }
         }
+    }
+}
+
+impl Ids {
+    /// Whether `n` is above every number of its source so far.
+    fn raise(&mut self, source: &str, n: u64) -> bool {
+        let Some(highest) = &mut self.highest else {
+            return false;
+        };
+        if let Some(known) = highest.get_mut(source) {
+            let above = n > *known;
+            *known = n.max(*known);
+            return above;
+        }
+        if highest.len() >= SOURCES {
+            self.highest = None;
+            return false;
+        }
+        highest.insert(source.to_owned(), n);
+        true
     }
 }
 

@@ -164,10 +164,11 @@ impl ActorHandle {
             return Err(CallError::Source(from.source.to_owned()));
         }
         loop {
-            match self.shared.flights.take_off(id) {
+            match self.shared.flights.take_off(from.source, from.n, id) {
                 TakeOff::Busy => return Ok(Known::Busy),
                 TakeOff::Landed(position) => self.shared.journal.durable(position).await?,
-                TakeOff::Clear(flight) => {
+                TakeOff::Clear { flight, unheard: true } => return Ok(Known::New(flight)),
+                TakeOff::Clear { flight, unheard: false } => {
                     return Ok(match self.answered(id).await? {
                         Some(answer) => Known::Answered(answer),
                         None => Known::New(flight),

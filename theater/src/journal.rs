@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use theater_chain::{
@@ -101,6 +101,8 @@ pub(crate) struct Journal {
     queued: AtomicUsize,
     wake: Notify,
     closed: AtomicBool,
+    /// Whether the store had no actor in it before this process wrote to it.
+    began_empty: OnceLock<bool>,
     progress: watch::Sender<Progress>,
 }
 
@@ -113,6 +115,7 @@ impl Journal {
             queued: AtomicUsize::new(0),
             wake: Notify::new(),
             closed: AtomicBool::new(false),
+            began_empty: OnceLock::new(),
             progress: watch::Sender::default(),
         }
     }
@@ -143,6 +146,11 @@ impl Journal {
     /// Waits until everything up to `position` is durable.
     pub(crate) async fn durable(&self, position: u64) -> Result<(), StoreError> {
         self.wait(|progress| progress.position >= position).await
+    }
+
+    /// Whether all that the store knows was written by this process; `false` while it is not known.
+    pub(crate) fn began_empty(&self) -> bool {
+        self.began_empty.get().copied().unwrap_or(false)
     }
 
     /// The position of the newest entry.
@@ -200,6 +208,8 @@ impl Journal {
 
     /// The writer: commits whatever queued up during the commit before. Ends with the runtime.
     pub(crate) async fn write(self: Arc<Self>) {
+        let found = self.store.actors(None, 1).await;
+        let _ = self.began_empty.set(found.is_ok_and(|actors| actors.is_empty()));
         loop {
             let (entries, position) = {
                 let mut queue = self.lock();
