@@ -1,15 +1,7 @@
 //! Guests that were not made by the SDK: other bindings, and bytes that no compiler would write.
 
 use theater::{ErrorType, SpawnError};
-use theater_tests::World;
-
-const HANDLERS: &str = "
-[[handlers]]
-type = \"runtime\"
-
-[[handlers]]
-type = \"message-server\"
-";
+use theater_tests::{HANDLERS, World};
 
 #[tokio::test]
 async fn guests_without_the_sdk_count_and_are_recorded_under_the_names_that_they_use() {

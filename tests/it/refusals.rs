@@ -1,15 +1,7 @@
 //! What is refused leaves nothing behind, and what is side by side shares nothing.
 
 use theater::{ActorHandle, CallError, RestartFrom, SpawnError};
-use theater_tests::World;
-
-const HANDLERS: &str = "
-[[handlers]]
-type = \"runtime\"
-
-[[handlers]]
-type = \"message-server\"
-";
+use theater_tests::{HANDLERS, World};
 
 #[tokio::test]
 async fn refused_roots_leave_nothing_and_hurt_nobody() {

@@ -15,6 +15,15 @@ use theater_handler_message_server::{HANDLE_REQUEST, HANDLE_SEND, MessageServerH
 use theater_handler_runtime::RuntimeHandler;
 use theater_handler_supervisor::{SupervisorHandler, SupervisorHostConfig};
 
+/// The entries of an actor that logs and takes messages.
+pub const HANDLERS: &str = "
+[[handlers]]
+type = \"runtime\"
+
+[[handlers]]
+type = \"message-server\"
+";
+
 /// A folder with actors and a runtime that runs them.
 pub struct World {
     /// Manifests and components, side by side.

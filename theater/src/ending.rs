@@ -167,17 +167,18 @@ fn conclude(actor: &Arc<Actor>, reason: &ExitReason, fact: Option<ChildExit>) {
         let parent = actor.parent.as_ref()?.upgrade()?;
         lock(&parent.exit_hook).clone()
     });
-    let keep = lock(&actor.inbox).is_kept();
-    let hold = hook.is_some() && !reason.is_normal() && lock(&actor.inbox).stopped_by.is_none();
-    let left = {
+    let (keep, hold, left) = {
         let mut inbox = lock(&actor.inbox);
-        if keep || hold {
+        let keep = inbox.is_kept();
+        let hold = hook.is_some() && !reason.is_normal() && inbox.stopped_by.is_none();
+        let left = if keep || hold {
             inbox.phase = Phase::Held(reason.clone());
             Default::default()
         } else {
             inbox.phase = Phase::Ended(reason.clone());
             inbox.take_queue()
-        }
+        };
+        (keep, hold, left)
     };
     if !keep && !hold {
         actor.shared.tree.remove(actor); // else it stays a child until its supervisor has decided

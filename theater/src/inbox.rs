@@ -136,6 +136,11 @@ impl Inbox {
         std::mem::take(&mut self.queue)
     }
 
+    /// Whether the incarnation has ended, be it for good or until its supervisor has decided.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Held(_) | Phase::Ended(_))
+    }
+
     /// Keeps the messages for a next incarnation, whatever ends this one.
     pub(crate) fn keep(&mut self) {
         self.kept = true;

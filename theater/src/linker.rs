@@ -2,7 +2,6 @@
 //! component's own imports.
 
 use std::future::Future;
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -110,7 +109,6 @@ impl<H: Handler> HostLinker<'_, H> {
             interface,
             within_tree: false,
             self_timed: false,
-            _handler: PhantomData,
         })
     }
 }
@@ -122,7 +120,6 @@ pub struct InterfaceLinker<'a, H> {
     interface: InterfaceName,
     within_tree: bool,
     self_timed: bool,
-    _handler: PhantomData<fn(H)>,
 }
 
 impl<H: Handler> InterfaceLinker<'_, H> {

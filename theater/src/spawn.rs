@@ -96,7 +96,8 @@ pub(crate) async fn restart(
     let known = shared.tree.find(id);
     if let Some(actor) = &known {
         lock(&actor.inbox).keep();
-        if !matches!(lock(&actor.inbox).phase, Phase::Held(_) | Phase::Ended(_)) {
+        let over = lock(&actor.inbox).is_over();
+        if !over {
             stop::stop(actor, stop::default_time(actor), by).await;
         }
     }

@@ -13,7 +13,6 @@ use crate::bring_up::Started;
 use crate::chain_view::ChainView;
 use crate::error::{CycleError, SpawnError};
 use crate::exits::StoppedBy;
-use crate::inbox::Phase;
 use crate::manifest::ManifestConfig;
 use crate::process::ActorProcess;
 use crate::spawn::{self, Origin, RestartFrom, find_store};
@@ -118,7 +117,7 @@ impl Subtree {
     /// No such child, or it waits for this actor.
     pub async fn stop(&self, child: TheaterId, shutdown: Option<Shutdown>, by: StoppedBy) -> Result<(), ChildError> {
         if let Some(actor) = self.alive(child) {
-            if is_over(&actor) {
+            if lock(&actor.inbox).is_over() {
                 return Ok(()); // it failed, and this is its supervisor deciding
             }
             let _edge = self.edge(child)?;
@@ -144,7 +143,7 @@ impl Subtree {
             ChildError::Cycle(cycle) => SpawnError::Cycle(cycle),
             ChildError::Store(store) => SpawnError::Store(store),
         })?;
-        if self.alive(child).is_some_and(|actor| is_over(&actor)) {
+        if self.alive(child).is_some_and(|actor| lock(&actor.inbox).is_over()) {
             // A failed child waited for its supervisor, which is what this is.
             self.actor.shared.tree.waits.forget(child);
         }
@@ -240,8 +239,4 @@ impl Subtree {
         let tree = &self.actor.shared.tree;
         self.waiting.then(|| tree.waits.enter(self.actor.id, child, |id| tree.label(id))).transpose()
     }
-}
-
-fn is_over(actor: &Actor) -> bool {
-    matches!(lock(&actor.inbox).phase, Phase::Held(_) | Phase::Ended(_))
 }

@@ -12,7 +12,6 @@ use tokio::sync::Notify;
 use crate::actor::{Actor, lock};
 use crate::call::Relation;
 use crate::error::SpawnError;
-use crate::inbox::Phase;
 use crate::recorder::Recorder;
 use crate::usage::Usage;
 use crate::waits::Waits;
@@ -89,7 +88,7 @@ impl Tree {
         }
         match (actors.get(&actor.id), before) {
             (None, _) => {}
-            (Some(known), Some(before)) if Arc::ptr_eq(known, before) && is_over(known) => {}
+            (Some(known), Some(before)) if Arc::ptr_eq(known, before) && lock(&known.inbox).is_over() => {}
             _ => return Err(SpawnError::Running(actor.id)),
         }
         if let Some(parent) = parent {
@@ -156,8 +155,4 @@ impl Tree {
     pub(crate) fn is_new_blob(&self, ephemeral: bool, digest: Digest) -> bool {
         lock(&self.blobs).insert((ephemeral, digest))
     }
-}
-
-fn is_over(actor: &Actor) -> bool {
-    matches!(lock(&actor.inbox).phase, Phase::Held(_) | Phase::Ended(_))
 }
