@@ -132,15 +132,17 @@ fn tell_parent(actor: &Arc<Actor>, reason: &ExitReason, error_hash: Digest, publ
     if !published {
         return None;
     }
+    let stopped_by = lock(&actor.inbox).stopped_by.unwrap_or(StoppedBy::Itself);
     let event = ChildExited {
         child: actor.id,
         incarnation: actor.incarnation,
         reason: reason.record(),
+        asked_by: stopped_by.record(),
+        poison: false,
         error_hash,
         at_ms: actor.shared.at_ms(),
     };
     let fact = parent.recorder.append(&event, None).hash;
-    let stopped_by = lock(&actor.inbox).stopped_by.unwrap_or(StoppedBy::Itself);
     Some(ChildExit {
         child: actor.id,
         name: actor.name().to_owned(),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use theater_chain::data::AskedBy;
 use theater_chain::{Digest, TheaterId};
 
 use crate::actor::{Actor, lock};
@@ -22,6 +23,16 @@ pub enum StoppedBy {
     ParentQuietly,
     /// An operator, or the embedding program.
     Operator,
+}
+
+impl StoppedBy {
+    pub(crate) fn record(self) -> AskedBy {
+        match self {
+            Self::Itself => AskedBy::Itself,
+            Self::Parent | Self::ParentQuietly => AskedBy::Parent,
+            Self::Operator => AskedBy::Operator,
+        }
+    }
 }
 
 /// A child's incarnation has ended. The fact is recorded before the hook runs.

@@ -22,7 +22,10 @@ pub use life::{
     ActorErrorData, ActorStarted, ActorTerminated, DropReason, EngineRecord, ErrorType, HandlerRecord, InstanceDropped,
     KillCause, ReasonRecord, RestartStateKind,
 };
-pub use supervision::{ChildExited, HandlerError, SupervisionAction, SupervisionActionKind};
+pub use supervision::{
+    AskedBy, ChildAnchor, ChildErred, ChildExited, ChildrenAnchored, HandlerError, SupervisionAction,
+    SupervisionActionKind,
+};
 
 /// The version of the event format, in every `actor_started`.
 pub const FORMAT: u32 = 1;
@@ -84,7 +87,9 @@ event_types! {
     ActorErrorData = "actor_error",
     ActorTerminated = "actor_terminated",
     ChildExited = "child_exited",
+    ChildErred = "child_erred",
     SupervisionAction = "supervision_action",
+    ChildrenAnchored = "children_anchored",
     HandlerError = "handler_error",
     PermissionDenied = "permission_denied",
     DeadLetter = "dead_letter",

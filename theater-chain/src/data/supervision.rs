@@ -15,11 +15,71 @@ pub struct ChildExited {
     pub incarnation: u32,
     /// Why it ended.
     pub reason: ReasonRecord,
-    /// In the child's chain: its `actor_error`, else its `actor_terminated`.
+    /// Who asked for it.
+    pub asked_by: AskedBy,
+    /// Whether it failed on a message that had failed it before in just the same way: such an exit
+    /// is not charged to any budget, and the message is in its `dead_letter`.
+    pub poison: bool,
+    /// In the child's chain: its `actor_error`, else its `actor_terminated`. Zeros for a restart
+    /// that failed before an incarnation began.
     pub error_hash: Digest,
     /// Supervision time, in ms: grows with elapsed time while the process runs, never with the
     /// wall clock.
     pub at_ms: u64,
+}
+
+/// Who asked for the end of an incarnation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AskedBy {
+    /// Nobody: it ended by itself.
+    Itself,
+    /// Its parent.
+    Parent,
+    /// An operator, or the embedding program.
+    Operator,
+}
+
+/// A call of a child answered `err`, and a rule of the parent's policy speaks of it. Payload:
+/// `message`, its text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChildErred {
+    /// The child.
+    pub child: TheaterId,
+    /// Which of its lives.
+    pub incarnation: u32,
+    /// In the child's chain: its `call_returned`.
+    pub error_hash: Digest,
+    /// Supervision time, in ms.
+    pub at_ms: u64,
+}
+
+/// The chains of children up to where they stand: each event of a child is in one range at most,
+/// and the ranges of a child follow each other without gaps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChildrenAnchored {
+    /// One for each child with new events.
+    pub entries: Vec<ChildAnchor>,
+}
+
+/// A range of a child's chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChildAnchor {
+    /// The child.
+    pub child: TheaterId,
+    /// The incarnation that it is in.
+    pub incarnation: u32,
+    /// The seq of the first event.
+    pub from: u64,
+    /// The seq of the last event.
+    pub to: u64,
+    /// The hash of the last event.
+    pub head: Digest,
+    /// The child's chain is kept in memory only.
+    pub volatile: bool,
 }
 
 /// A decision about a child.

@@ -3,9 +3,9 @@
 use bytes::Bytes;
 
 use crate::data::{
-    ActorErrorData, ActorStarted, ActorTerminated, Call, CallReturned, ChildExited, DeadLetter, DropReason, Effect,
-    EngineRecord, ErrorType, EventData, FORMAT, HandlerRecord, HostCall, HostCallBegun, InstanceDropped, KillCause,
-    Lane, MessageAccepted, Outcome, ReasonRecord, RestartStateKind, StateUpdated, SupervisionAction,
+    ActorErrorData, ActorStarted, ActorTerminated, AskedBy, Call, CallReturned, ChildExited, DeadLetter, DropReason,
+    Effect, EngineRecord, ErrorType, EventData, FORMAT, HandlerRecord, HostCall, HostCallBegun, InstanceDropped,
+    KillCause, Lane, MessageAccepted, Outcome, ReasonRecord, RestartStateKind, StateUpdated, SupervisionAction,
     SupervisionActionKind,
 };
 use crate::{ActorIndex, ActorUpdate, ChainEvent, Commit, Digest, Head, Payload, TheaterId, payload};
@@ -219,6 +219,8 @@ impl Story {
             child: TheaterId::from_bytes([99; 16]),
             incarnation: 1,
             reason: ReasonRecord::Killed(KillCause::Host),
+            asked_by: AskedBy::Itself,
+            poison: false,
             error_hash: Digest([5; 32]),
             at_ms: 17,
         };

@@ -90,6 +90,8 @@ impl Structure {
             Some(
                 Data::MessageAccepted(_)
                 | Data::ChildExited(_)
+                | Data::ChildErred(_)
+                | Data::ChildrenAnchored(_)
                 | Data::SupervisionAction(_)
                 | Data::HandlerError(_)
                 | Data::PermissionDenied(_)
