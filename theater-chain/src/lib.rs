@@ -65,4 +65,6 @@ pub use state_chain::StateChain;
 pub use store::{
     ActorEntry, ActorIndex, ActorUpdate, Answered, ChainStore, Commit, PAGE_BYTES, PendingMessage, StoreError,
 };
-pub use verify::{ActorReport, Fault, Level, StoreReport, Verifier, verify_actor, verify_store};
+pub use verify::{
+    ActorReport, Audit, Auditor, Fault, Level, StoreReport, Verdict, Verification, Verifier, verify_actor, verify_store,
+};

@@ -1,5 +1,7 @@
 //! Verification of one actor of a store.
 
+use super::anchors::Children;
+use super::audit::{Audit, Auditor, Verdict};
 use super::facts::Facts;
 use super::report::Sentences;
 use super::structure::Structure;
@@ -19,7 +21,40 @@ const PAGE_BYTES: usize = 4 << 20;
 ///
 /// A fault in what is stored is in the report. An error means that the store could not be read.
 pub async fn verify_actor(store: &dyn ChainStore, entry: &ActorEntry, level: Level) -> Result<ActorReport, StoreError> {
-    verify_with(store, entry, level, &mut Facts::default(), &mut |_| ()).await
+    Verification::new(level).actor(store, entry).await
+}
+
+/// What is verified, and with whom.
+#[derive(Clone, Copy)]
+pub struct Verification<'a> {
+    level: Level,
+    audit: Option<&'a dyn Audit>,
+}
+
+impl<'a> Verification<'a> {
+    /// At this level, with what this crate can check alone.
+    pub fn new(level: Level) -> Self {
+        Self { level, audit: None }
+    }
+
+    /// At [`Level::Full`] also with these auditors: without one no `supervision_action` is checked.
+    pub fn audited(self, audit: &'a dyn Audit) -> Self {
+        Self { audit: Some(audit), ..self }
+    }
+
+    /// As [`verify_actor`].
+    ///
+    /// # Errors
+    /// The store could not be read.
+    pub async fn actor(self, store: &dyn ChainStore, entry: &ActorEntry) -> Result<ActorReport, StoreError> {
+        verify_with(store, entry, self, &mut Facts::default(), &mut |_| ()).await
+    }
+}
+
+impl std::fmt::Debug for Verification<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Verification").field("level", &self.level).field("audited", &self.audit.is_some()).finish()
+    }
 }
 
 /// As [`verify_actor`]; `facts` are shared by the actors of a store, `on_page` is told how many
@@ -27,17 +62,18 @@ pub async fn verify_actor(store: &dyn ChainStore, entry: &ActorEntry, level: Lev
 pub(super) async fn verify_with(
     store: &dyn ChainStore,
     entry: &ActorEntry,
-    level: Level,
+    how: Verification<'_>,
     facts: &mut Facts,
     on_page: &mut (dyn FnMut(u64) + Send),
 ) -> Result<ActorReport, StoreError> {
     let first = store.kept_from(entry.id).await?;
-    let mut check = ActorCheck {
-        links: Verifier::starting_at(first),
-        structure: (level == Level::Full).then(|| Structure::new(entry.id, first == 0)),
+    let full = (how.level == Level::Full).then(|| Full {
+        structure: Structure::new(entry.id, first == 0),
+        children: Children::new(entry.id, first == 0),
+        auditor: how.audit.map(|audit| audit.auditor(entry, first)),
         facts,
-        unchecked: Sentences::default(),
-    };
+    });
+    let mut check = ActorCheck { links: Verifier::starting_at(first), full, unchecked: Sentences::default() };
     if first > 0 {
         check.unchecked.add("a chain whose older events were not kept: it was verified from the first kept event on");
     }
@@ -45,7 +81,7 @@ pub(super) async fn verify_with(
     if check.links.erased() > 0 {
         check.unchecked.add("payloads that were erased: their bytes are not there to be hashed");
     }
-    if let Some(sentence) = check.structure.and_then(|structure| structure.unchecked) {
+    if let Some(sentence) = check.full.and_then(|full| full.structure.unchecked) {
         check.unchecked.add(sentence);
     }
     Ok(ActorReport {
@@ -59,9 +95,16 @@ pub(super) async fn verify_with(
 
 struct ActorCheck<'f> {
     links: Verifier,
-    structure: Option<Structure>,
-    facts: &'f mut Facts,
+    full: Option<Full<'f>>,
     unchecked: Sentences,
+}
+
+/// What is checked at [`Level::Full`].
+struct Full<'f> {
+    structure: Structure,
+    children: Children,
+    auditor: Option<Box<dyn Auditor>>,
+    facts: &'f mut Facts,
 }
 
 impl ActorCheck<'_> {
@@ -97,11 +140,14 @@ impl ActorCheck<'_> {
     }
 
     async fn page(&mut self, store: &dyn ChainStore, page: &[ChainEvent]) -> Result<Result<(), Fault>, StoreError> {
-        let decoded: Vec<_> = match self.structure {
-            Some(_) => page.iter().map(|event| Data::decode(&event.event_type, &event.data)).collect(),
+        let decoded: Vec<_> = match &mut self.full {
             None => page.iter().map(|_| Ok(None)).collect(),
+            Some(full) => {
+                let decoded: Vec<_> = page.iter().map(|event| Data::decode(&event.event_type, &event.data)).collect();
+                full.facts.check_ahead(store, decoded.iter().flatten().flatten()).await?;
+                decoded
+            }
         };
-        self.facts.check_ahead(store, decoded.iter().flatten().flatten()).await?;
         for (event, data) in page.iter().zip(decoded) {
             if let Err(fault) = self.event(store, event, data).await? {
                 return Ok(Err(fault));
@@ -121,36 +167,17 @@ impl ActorCheck<'_> {
         if let Err(fault) = links.push(event) {
             return Ok(Err(fault));
         }
-        if let Some(structure) = &mut self.structure {
+        if let Some(full) = &mut self.full {
             let data = match data {
                 Ok(data) => data,
                 Err(error) => {
                     return Ok(Err(self.fault(format!("its data cannot be read: {error}"))));
                 }
             };
-            if let Err(reason) = structure.push(event, data.as_ref()) {
-                return Ok(Err(self.fault(reason)));
-            }
-            match &data {
-                None => {
-                    self.unchecked.add(format!("events of type {}: this version does not know it", event.event_type))
-                }
-                Some(Data::SupervisionAction(_)) => {
-                    self.unchecked.add("supervision_action: that it follows from the recorded facts");
-                }
-                Some(Data::ChildExited(_)) => {
-                    self.unchecked.add("child_exited: that the child's chain says the same");
-                }
-                Some(_) => {}
-            }
-            if let Some(data) = &data {
-                match self.facts.check(store, data).await {
-                    Ok(Ok(())) => {}
-                    Ok(Err(reason)) | Err(StoreError::Damaged(reason)) => {
-                        return Ok(Err(self.fault(reason)));
-                    }
-                    Err(error) => return Err(error),
-                }
+            match full.event(store, event, data.as_ref(), &mut self.unchecked).await {
+                Ok(Ok(())) => {}
+                Ok(Err(reason)) | Err(StoreError::Damaged(reason)) => return Ok(Err(self.fault(reason))),
+                Err(error) => return Err(error),
             }
         }
         self.links = links;
@@ -163,7 +190,7 @@ impl ActorCheck<'_> {
         if self.links.head() != Some(entry.head) {
             return at_head("the stored head has another hash");
         }
-        if let Some(Err(reason)) = self.structure.as_ref().map(|structure| structure.matches(&entry.index)) {
+        if let Some(Err(reason)) = self.full.as_ref().map(|full| full.structure.matches(&entry.index)) {
             return at_head(&reason);
         }
         // Events past the head are right if they came since the entry was read, with a newer head.
@@ -179,6 +206,43 @@ impl ActorCheck<'_> {
 
     fn fault(&self, reason: String) -> Fault {
         Fault { seq: self.links.next_seq(), reason }
+    }
+}
+
+impl Full<'_> {
+    /// Checks an event that links; the reason if what it says is wrong.
+    async fn event(
+        &mut self,
+        store: &dyn ChainStore,
+        event: &ChainEvent,
+        data: Option<&Data>,
+        unchecked: &mut Sentences,
+    ) -> Result<Result<(), String>, StoreError> {
+        if let Err(reason) = self.structure.push(event, data) {
+            return Ok(Err(reason));
+        }
+        let Some(data) = data else {
+            unchecked.add(format!("events of type {}: this version does not know it", event.event_type));
+            return Ok(Ok(()));
+        };
+        if let Err(reason) = self.facts.check(store, data).await? {
+            return Ok(Err(reason));
+        }
+        if let Err(reason) = self.children.check(store, data, unchecked).await? {
+            return Ok(Err(reason));
+        }
+        match &mut self.auditor {
+            Some(auditor) => match auditor.event(store, event, data).await? {
+                Verdict::Right => {}
+                Verdict::Unchecked(sentence) => unchecked.add(sentence),
+                Verdict::Wrong(reason) => return Ok(Err(reason)),
+            },
+            None if matches!(data, Data::SupervisionAction(_)) => {
+                unchecked.add("supervision_action: that it follows from the recorded facts");
+            }
+            None => {}
+        }
+        Ok(Ok(()))
     }
 }
 

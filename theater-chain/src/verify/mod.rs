@@ -4,6 +4,10 @@
 //! possible life. It does not run guests: whether they would do the same again is for replay.
 
 mod actor;
+mod anchors;
+mod audit;
+mod child;
+mod exits;
 mod facts;
 mod links;
 mod open_call;
@@ -11,7 +15,8 @@ mod report;
 mod store;
 mod structure;
 
-pub use actor::verify_actor;
+pub use actor::{Verification, verify_actor};
+pub use audit::{Audit, Auditor, Verdict};
 pub use links::Verifier;
 pub use report::{ActorReport, Fault, Level, StoreReport};
 pub use store::verify_store;

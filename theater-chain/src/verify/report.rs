@@ -11,7 +11,8 @@ pub enum Level {
     /// Every link and every hash, payloads included, and the stored head.
     Links,
     /// Also that data is well-formed, that the events tell a possible life, that states continue,
-    /// that recorded states, components and manifests are there, and the index entry.
+    /// that recorded states, components and manifests are there, that the chains of children are
+    /// those that are anchored and told of, and the index entry.
     #[default]
     Full,
 }

@@ -1,6 +1,6 @@
 //! Verification of a whole store.
 
-use super::actor::verify_with;
+use super::actor::{Verification, verify_with};
 use super::facts::Facts;
 use super::report::Sentences;
 use super::{Level, StoreReport};
@@ -18,27 +18,41 @@ pub async fn verify_store(
     level: Level,
     on_progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<StoreReport, StoreError> {
-    let mut facts = Facts::default();
-    let mut unchecked = Sentences::default();
-    let mut actors = Vec::new();
-    let mut events = 0;
-    let mut after = None;
-    loop {
-        let page = store.actors(after, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after = Some(last.id);
-        for entry in &page {
-            let mut count = |more| {
-                events += more;
-                on_progress(events);
-            };
-            let report = verify_with(store, entry, level, &mut facts, &mut count).await?;
-            for sentence in &report.unchecked {
-                unchecked.add(sentence);
+    Verification::new(level).store(store, on_progress).await
+}
+
+impl Verification<'_> {
+    /// As [`verify_store`].
+    ///
+    /// # Errors
+    /// The store could not be read.
+    pub async fn store(
+        self,
+        store: &dyn ChainStore,
+        on_progress: &mut (dyn FnMut(u64) + Send),
+    ) -> Result<StoreReport, StoreError> {
+        let mut facts = Facts::default();
+        let mut unchecked = Sentences::default();
+        let mut actors = Vec::new();
+        let mut events = 0;
+        let mut after = None;
+        loop {
+            let page = store.actors(after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.id);
+            for entry in &page {
+                let mut count = |more| {
+                    events += more;
+                    on_progress(events);
+                };
+                let report = verify_with(store, entry, self, &mut facts, &mut count).await?;
+                for sentence in &report.unchecked {
+                    unchecked.add(sentence);
+                }
+                actors.push(report);
             }
-            actors.push(report);
         }
+        let ok = actors.iter().all(super::ActorReport::is_ok);
+        Ok(StoreReport { ok, actors, unchecked: unchecked.into_vec() })
     }
-    let ok = actors.iter().all(super::ActorReport::is_ok);
-    Ok(StoreReport { ok, actors, unchecked: unchecked.into_vec() })
 }
