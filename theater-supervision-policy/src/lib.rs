@@ -3,9 +3,13 @@
 //! chains can recompute each decision.
 
 mod decision;
+mod engine;
+pub mod pattern;
 mod policy;
+mod record;
 
 pub use decision::{Class, Decision, Exit, GuestDecision, Question, Step};
+pub use engine::{ChildStatus, Down, Engine, Status, Usage};
 pub use policy::{
     AnchorMode, AutoShutdown, Backoff, ErrorMatch, EventFilter, Group, OnExhausted, OnNoCut, Policy, RestartType, Rule,
     RuleAction, Shutdown, Spawned, Spec, StateChoice, Strategy,
