@@ -12,6 +12,8 @@ use crate::{ChainEvent, ChainStore, Digest, newest};
 /// An err lies close to the last anchor, before or after it.
 const NEAR: u64 = 512;
 
+const NOT_KEPT: &str = "child_exited: ends of children that were not kept";
+
 /// The error that ended an incarnation.
 struct Failure {
     seq: u64,
@@ -39,7 +41,7 @@ impl Children {
         let Some(child) = self.there(store, id, unchecked).await? else { return Ok(()) };
         let Some(end) = child.end_of(store, data.incarnation).await? else {
             return if child.is_cut(store).await? {
-                unchecked.add("child_exited: ends of children that were not kept");
+                unchecked.add(NOT_KEPT);
                 Ok(())
             } else {
                 fault(format!("incarnation {} of {id} has not ended in its chain", data.incarnation))
@@ -49,7 +51,11 @@ impl Children {
         if told != found {
             return fault(format!("{id} is told to have ended {}, and in its chain {}", words(told), words(found)));
         }
-        let failure = failure_of(store, child, &end).await?;
+        child.ends_from = end.seq;
+        let Some(failure) = failure_of(store, child, &end).await? else {
+            unchecked.add(NOT_KEPT);
+            return Ok(());
+        };
         let hash = failure.as_ref().map_or(end.hash, |failure| failure.hash);
         if data.error_hash != hash {
             let what = if failure.is_some() { "actor_error" } else { "actor_terminated" };
@@ -58,7 +64,6 @@ impl Children {
         if data.poison {
             poison(store, child, failure.as_ref(), &end, unchecked).await?;
         }
-        child.ends_from = end.seq;
         Ok(())
     }
 
@@ -125,15 +130,16 @@ impl Child {
     }
 }
 
-/// The error that ended an incarnation: after it nothing is called any more.
-async fn failure_of(store: &dyn ChainStore, child: &Child, end: &End) -> Result<Option<Failure>, Halt> {
+/// The error that ended an incarnation, if one did: after it nothing is called any more. `None`:
+/// that was not kept.
+async fn failure_of(store: &dyn ChainStore, child: &Child, end: &End) -> Result<Option<Option<Failure>>, Halt> {
     const CALLED: [&str; 6] =
         [ActorStarted::TYPE, Call::TYPE, CallReturned::TYPE, StateUpdated::TYPE, HostCallBegun::TYPE, HostCall::TYPE];
     let found = newest(store, child.id, 0..end.seq, |event| match Failure::of(event) {
         Some(failure) => Some(Some(failure)),
         None => CALLED.contains(&&*event.event_type).then_some(None),
     });
-    Ok(found.await?.flatten())
+    Ok(found.await?)
 }
 
 /// Whether the message that failed it was set aside, and had failed it before in the same way.
