@@ -246,7 +246,8 @@ async fn a_child_that_was_cut_short_or_rewritten_is_found_in_its_parent() {
 
 #[tokio::test]
 async fn ends_that_were_not_so_are_found() {
-    let exits: [(&str, fn(&mut ChildExited)); 5] = [
+    type Change = fn(&mut ChildExited);
+    let exits: [(&str, Change); 5] = [
         ("told to have ended normal, and in its chain abnormal (trap)", |exit| exit.reason = ReasonRecord::Normal),
         ("has no incarnation 2", |exit| exit.incarnation = 2),
         ("not that of the actor_error", |exit| exit.error_hash = Digest([9; 32])),
