@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Tree(TreeArgs),
     Events(EventsArgs),
     State(StateArgs),
+    Stop(StopArgs),
+    Restart(RestartArgs),
     Verify(VerifyArgs),
     Inspect(InspectArgs),
 }
@@ -162,6 +164,46 @@ pub(crate) struct StateArgs {
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Stop an actor and everything below it, while the tree runs.
+///
+/// It completes what it is doing and ends, its children first; it is killed after 5 s, a supervisor
+/// after as long as its children take. Its supervisor is told and does not restart it. Stopping the
+/// root ends the run. It returns when all of it has ended.
+///
+/// Exit status: 0 it has ended, 1 it was not stopped, 2 nothing runs or no such actor.
+#[derive(Debug, clap::Args)]
+pub(crate) struct StopArgs {
+    /// The actor: its id, the beginning of it, or its path in the tree such as `bank/ledger`.
+    pub(crate) actor: String,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+}
+
+/// Start the next incarnation of an actor, while the tree runs. One that is up is stopped first.
+///
+/// Messages that wait for it go on to the next incarnation, its id stays the same, and no restart
+/// budget is charged. It returns when the next incarnation runs.
+///
+/// Exit status: 0 it runs again, 1 it was not restarted, 2 nothing runs or no such actor.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RestartArgs {
+    /// The actor: its id, the beginning of it, or its path in the tree such as `bank/ledger`.
+    pub(crate) actor: String,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// The state that it begins with.
+    #[arg(long, value_enum, default_value_t = RestartWith::Resume)]
+    pub(crate) state: RestartWith,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RestartWith {
+    /// Its last committed state: nothing that it did is lost.
+    Resume,
+    /// A new one: `init` runs as at its first start.
+    Reset,
 }
 
 /// Verify the chains of a run, or of one actor. Needs nothing but the record.

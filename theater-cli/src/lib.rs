@@ -20,6 +20,7 @@
 //! | `build [PATH]` | guest crate to component, beside its manifest |
 //! | `run MANIFEST` | runs a tree of actors; `--send` feeds it requests, a line each |
 //! | `tree`, `events ACTOR`, `state ACTOR` | look, also while it runs |
+//! | `stop ACTOR`, `restart ACTOR` | of a running tree: an actor and everything below it |
 //! | `verify [ACTOR]` | proves that the chains are as they were written |
 //! | `inspect COMPONENT` | what a component imports, exports and needs in its manifest |
 //!
@@ -36,6 +37,7 @@
 mod args;
 mod build;
 mod client;
+mod control;
 mod failure;
 mod inspect;
 mod log;
@@ -75,6 +77,8 @@ fn dispatch(args: Args, builder: TheaterRuntimeBuilder) -> Outcome {
         Command::Tree(tree) => look::tree::tree(&tree),
         Command::Events(events) => look::events::events(&events),
         Command::State(state) => look::state::state(&state),
+        Command::Stop(stop) => control::stop(&stop),
+        Command::Restart(restart) => control::restart(&restart),
         Command::Verify(verify) => look::verify::verify(&verify),
         Command::Inspect(inspect) => inspect::inspect(&inspect, &builder),
     }
