@@ -205,7 +205,7 @@ impl Inner {
             if let Some(actor) = self.actors.get_mut(&answered.actor) {
                 actor.answers.push_back((answered.seq, answered.message_id.clone()));
             }
-            self.answered.entry(answered.message_id.clone()).or_insert(answered);
+            self.answered.insert(answered.message_id.clone(), answered);
         }
     }
 
@@ -261,7 +261,12 @@ impl Inner {
                 && *seq < first
             {
                 let dropped = actor.answers.pop_front();
-                dropped.and_then(|(_, message_id)| self.answered.remove(&message_id));
+                // One that was answered again later is kept.
+                if let Some((seq, message_id)) = dropped
+                    && self.answered.get(&message_id).is_some_and(|answered| answered.seq == seq)
+                {
+                    self.answered.remove(&message_id);
+                }
             }
         }
         for commit in released {

@@ -88,7 +88,7 @@ pub struct Commit {
     pub pending_added: Vec<PendingMessage>,
     /// Ids of messages that were begun or became dead letters. Unknown ids are no error.
     pub pending_removed: Vec<String>,
-    /// Messages from outside that were answered.
+    /// Messages from outside that were answered; the last answer of a message counts.
     pub answered: Vec<Answered>,
 }
 

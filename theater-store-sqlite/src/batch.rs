@@ -177,7 +177,7 @@ impl Appender {
         for message_id in &commit.pending_removed {
             connection.prepare_cached("DELETE FROM pending WHERE message_id = ?")?.execute([message_id])?;
         }
-        let sql = "INSERT OR IGNORE INTO answered (message_id, actor, seq) VALUES (?, ?, ?)";
+        let sql = "INSERT OR REPLACE INTO answered (message_id, actor, seq) VALUES (?, ?, ?)";
         for answered in &commit.answered {
             let (actor, seq) = (answered.actor.as_bytes(), answered.seq.cast_signed());
             connection.prepare_cached(sql)?.execute(params![answered.message_id, actor, seq])?;

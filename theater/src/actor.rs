@@ -2,7 +2,7 @@
 //! there is work.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use bytes::Bytes;
 use theater_chain::data::KillCause;
@@ -10,15 +10,18 @@ use theater_chain::{Digest, TheaterId};
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 
+use crate::anchors::Anchors;
 use crate::component::ActorComponent;
 use crate::error::ActorError;
 use crate::exit::ExitReason;
-use crate::exits::ExitHook;
+use crate::exits::ChildExit;
 use crate::handler::{ErasedHandler, Held};
 use crate::inbox::Inbox;
 use crate::manifest::ManifestConfig;
 use crate::recorder::Recorder;
 use crate::shared::Shared;
+use crate::stop::Shutdown;
+use crate::watch::Watch;
 
 /// What an actor is made of: checked, compiled and linked, and the same for each incarnation.
 pub(crate) struct Made {
@@ -55,8 +58,16 @@ pub(crate) struct Actor {
     committed: Mutex<Committed>,
     /// The error that ends this incarnation, and the hash of its event.
     last_error: Mutex<Option<(ActorError, Digest)>>,
-    /// The handler that listens to the exits of the children; gone when the actor ends.
-    pub(crate) exit_hook: Mutex<Option<Arc<Mutex<ExitHook>>>>,
+    /// How it is stopped.
+    pub(crate) terms: Terms,
+    /// The hash of its `actor_started`.
+    pub(crate) started: OnceLock<Digest>,
+    /// What a handler watches in the children.
+    pub(crate) watch: Watch,
+    /// What of the children's chains this actor's chain says.
+    pub(crate) anchors: Anchors,
+    /// A supervised start that failed: what its supervisor is told.
+    pub(crate) failed_start: Mutex<Option<Box<ChildExit>>>,
     /// Tasks that handlers spawned for this actor; they end with it.
     pub(crate) tasks: Mutex<Vec<AbortHandle>>,
     /// Set once, when everything of this incarnation has ended.
@@ -78,6 +89,15 @@ pub(crate) struct Family {
     pub(crate) children: Vec<Arc<Actor>>,
 }
 
+/// How a child is stopped, as its parent's handler declared; the same for each incarnation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Terms {
+    /// `None`: the default time.
+    pub(crate) shutdown: Option<Shutdown>,
+    /// Together with the others of which this is said, rather than after those that started later.
+    pub(crate) together: bool,
+}
+
 /// Everything that [`Actor::new`] needs.
 pub(crate) struct NewActor {
     pub(crate) id: TheaterId,
@@ -87,6 +107,7 @@ pub(crate) struct NewActor {
     pub(crate) shared: Arc<Shared>,
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) state: Option<Bytes>,
+    pub(crate) terms: Terms,
 }
 
 impl Actor {
@@ -106,7 +127,11 @@ impl Actor {
             family: Mutex::default(),
             committed: Mutex::new(Committed { state: new.state, hash }),
             last_error: Mutex::default(),
-            exit_hook: Mutex::default(),
+            terms: new.terms,
+            started: OnceLock::new(),
+            watch: Watch::default(),
+            anchors: Anchors::default(),
+            failed_start: Mutex::default(),
             tasks: Mutex::default(),
             ended: watch::Sender::new(None),
         }
@@ -153,11 +178,29 @@ impl Actor {
     }
 }
 
-/// What reaches an actor from outside its mailbox: a stop and, above it, a kill.
+/// Why a running call is interrupted.
+pub(crate) enum Interruption {
+    Killed(KillCause),
+    /// A handler of the actor had it fail.
+    Failed(Box<ActorError>),
+}
+
+impl Interruption {
+    pub(crate) fn reason(self) -> ExitReason {
+        match self {
+            Self::Killed(cause) => ExitReason::Killed(cause),
+            Self::Failed(error) => ExitReason::Abnormal(*error),
+        }
+    }
+}
+
+/// What reaches an actor from outside its mailbox: a stop and, above it, a failure and a kill.
 #[derive(Default)]
 pub(crate) struct Control {
     stop: AtomicBool,
     kill: AtomicU8,
+    /// A handler of the actor had it fail.
+    failure: OnceLock<Box<ActorError>>,
     changed: Notify,
 }
 
@@ -178,8 +221,24 @@ impl Control {
         self.changed.notify_waiters();
     }
 
+    /// The actor is to fail with this error; the first one counts.
+    pub(crate) fn request_failure(&self, error: ActorError) {
+        let _ = self.failure.set(Box::new(error));
+        self.changed.notify_waiters();
+    }
+
+    pub(crate) fn failure(&self) -> Option<&ActorError> {
+        self.failure.get().map(|error| &**error)
+    }
+
     pub(crate) fn is_stopping(&self) -> bool {
-        self.stop.load(Ordering::SeqCst) || self.killed_by().is_some()
+        self.stop.load(Ordering::SeqCst) || self.interruption().is_some()
+    }
+
+    /// Why a running call is to be interrupted.
+    pub(crate) fn interruption(&self) -> Option<Interruption> {
+        let killed = self.killed_by().map(Interruption::Killed);
+        killed.or_else(|| self.failure.get().map(|error| Interruption::Failed(error.clone())))
     }
 
     pub(crate) fn killed_by(&self) -> Option<KillCause> {
@@ -196,12 +255,17 @@ impl Control {
         self.until(|| self.killed_by()).await
     }
 
-    /// Completes when a stop or a kill is requested.
+    /// Completes when a running call is to be interrupted.
+    pub(crate) async fn interrupted(&self) -> Interruption {
+        self.until(|| self.interruption()).await
+    }
+
+    /// Completes when a stop, a failure or a kill is requested.
     pub(crate) async fn stopping(&self) {
         self.until(|| self.is_stopping().then_some(())).await;
     }
 
-    async fn until<T>(&self, ready: impl Fn() -> Option<T>) -> T {
+    pub(crate) async fn until<T>(&self, ready: impl Fn() -> Option<T>) -> T {
         loop {
             let mut changed = std::pin::pin!(self.changed.notified());
             changed.as_mut().enable(); // before the check, so that no change is missed

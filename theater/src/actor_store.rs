@@ -11,6 +11,7 @@ use crate::actor::Actor;
 use crate::error::ActorError;
 use crate::exit::ExitReason;
 use crate::message::Reserved;
+use crate::poison::Answers;
 
 /// A handler's state of one actor; `None` while it is lent out or after the actor ended.
 pub(crate) type Slots = Vec<Box<dyn Any + Send>>;
@@ -42,6 +43,8 @@ pub(crate) struct Turn {
     pub(crate) seq: u64,
     /// The number of the next host call.
     pub(crate) ordinal: u32,
+    /// What its host calls answered.
+    pub(crate) answers: Answers,
     /// Messages that leave when the call commits, each with its place in the receiver's mailbox.
     pub(crate) outbox: Vec<Reserved>,
     /// Asked for by the guest: how the actor ends when this call has committed.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use theater_chain::data::{ActorStarted, ErrorType, FORMAT, HandlerRecord, Lane, RestartStateKind};
 use theater_chain::{Digest, payload};
 
-use crate::actor::{Actor, lock};
+use crate::actor::{Actor, Interruption, lock};
 use crate::actor_store::Slots;
 use crate::core_exports::{INIT, RESUMED};
 use crate::drive::{Drive, drive};
@@ -128,7 +128,7 @@ fn record_started(actor: &Actor, plan: &Plan) {
     let init = plan.restart_state == RestartStateKind::Reset;
     let initial = committed.state.as_deref().filter(|_| init).map(payload::bin);
     let payload = actor.recorder.payload(&[("initial_state", initial.as_deref())]);
-    actor.recorder.append_with(&event, payload, |event, now| {
+    let appended = actor.recorder.append_with(&event, payload, |event, now| {
         (now.incarnation, now.started, now.ended, now.state) = (actor.incarnation, event.seq, None, committed.hash);
         let fresh = |digest: Digest, bytes: &Bytes| {
             let new = actor.shared.tree.is_new_blob(actor.recorder.ephemeral, digest);
@@ -141,6 +141,7 @@ fn record_started(actor: &Actor, plan: &Plan) {
             ..Extras::default()
         }
     });
+    let _ = actor.started.set(appended.hash); // an incarnation starts once
 }
 
 /// Starts the handlers in manifest order; those that started are in `slots` whatever happens.
@@ -153,7 +154,7 @@ async fn start_handlers(actor: &Arc<Actor>, slots: &mut Slots) -> Result<(), Exi
         let started = match handler.start(Start::new(actor, handler.name()), &actor.made.manifest, index, held) {
             Ok(starting) => tokio::select! {
                 biased;
-                cause = actor.control.killed() => return Err(ExitReason::Killed(cause)),
+                why = actor.control.interrupted() => return Err(interrupted(actor, why)),
                 started = starting => started.map_err(|error| format!("{error:#}")),
             },
             Err(error) => Err(error.to_string()),
@@ -176,7 +177,7 @@ async fn instantiate(actor: &Arc<Actor>, slots: Slots) -> Result<Box<ActorInstan
     let limit = actor.made.manifest.limits.init_timeout;
     let permit = tokio::select! {
         biased;
-        cause = actor.control.killed() => return Err(ended(ExitReason::Killed(cause), slots)),
+        why = actor.control.interrupted() => return Err(ended(interrupted(actor, why), slots)),
         permit = within(&*actor.shared.sources, limit, actor.shared.pool.place()) => permit,
     };
     let Some(permit) = permit else {
@@ -206,10 +207,18 @@ async fn instantiate(actor: &Arc<Actor>, slots: Slots) -> Result<Box<ActorInstan
         Drive::TimedOut => {
             ActorError::new(ErrorType::CallTimeout, format!("the component did not instantiate within {limit:?}"))
         }
-        Drive::Killed(cause) => return Err(ended(ExitReason::Killed(cause), store.into_data().slots)),
+        Drive::Interrupted(why) => return Err(ended(interrupted(actor, why), store.into_data().slots)),
     };
     record_error(actor, &error, actor.committed().hash, None, |_| Vec::new());
     Err(ended(ExitReason::Abnormal(error), store.into_data().slots))
+}
+
+/// The end of a start that was interrupted; a failure is recorded.
+fn interrupted(actor: &Actor, why: Interruption) -> ExitReason {
+    if let Interruption::Failed(error) = &why {
+        record_error(actor, error, actor.committed().hash, None, |_| Vec::new());
+    }
+    why.reason()
 }
 
 fn ended(reason: ExitReason, slots: Slots) -> Finished {

@@ -7,10 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
+use crate::actor::{Actor, Interruption};
 use futures_util::task::AtomicWaker;
-use theater_chain::data::KillCause;
-
-use crate::actor::Actor;
 
 /// A guest that has run for longer than this in one call goes on in the background.
 const QUICK: Duration = Duration::from_millis(5);
@@ -20,7 +18,7 @@ pub(crate) enum Drive<T> {
     Done(T),
     /// The guest ran for longer than it may; waiting in host calls does not count.
     TimedOut,
-    Killed(KillCause),
+    Interrupted(Interruption),
 }
 
 /// Polls `guest` until it is done, has run for `budget`, or the actor is killed. In the last two
@@ -30,15 +28,15 @@ pub(crate) enum Drive<T> {
 /// timers and I/O, so such a wake becomes a real yield.
 pub(crate) async fn drive<F: Future>(actor: &Actor, budget: Duration, busy: &AtomicBool, guest: F) -> Drive<F::Output> {
     let mut guest = pin!(guest);
-    let mut killed = pin!(actor.control.killed());
+    let mut interrupted = pin!(actor.control.interrupted());
     let sources = &actor.shared.sources;
     let waking = Arc::new(TurnWaker::default());
     let waker = Waker::from(waking.clone());
     let mut used = Duration::ZERO;
     let mut yielding: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = None;
     let outcome = std::future::poll_fn(|cx| {
-        if let Poll::Ready(cause) = killed.as_mut().poll(cx) {
-            return Poll::Ready(Drive::Killed(cause));
+        if let Poll::Ready(why) = interrupted.as_mut().poll(cx) {
+            return Poll::Ready(Drive::Interrupted(why));
         }
         if let Some(pause) = &mut yielding {
             std::task::ready!(pause.as_mut().poll(cx));

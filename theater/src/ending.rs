@@ -1,8 +1,7 @@
 //! The end of an incarnation: its children first, then its handlers, then the record, then whoever
 //! waits for it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use theater_chain::Digest;
@@ -11,8 +10,9 @@ use theater_chain::payload;
 
 use crate::actor::{Actor, lock};
 use crate::actor_store::Slots;
+use crate::anchors;
 use crate::exit::ExitReason;
-use crate::exits::{ChildExit, HeldMailbox, StoppedBy};
+use crate::exits::{ChildExit, FailedSlot, HeldMailbox, StoppedBy};
 use crate::inbox::{Life, Phase};
 use crate::journal::Extras;
 use crate::manifest::Durability;
@@ -20,6 +20,7 @@ use crate::message;
 use crate::sources::within;
 use crate::stop;
 use crate::turn::FailedCall;
+use crate::watch;
 
 /// How long one handler's `stop` may take.
 const HANDLER_STOP: Duration = Duration::from_secs(5);
@@ -43,8 +44,11 @@ pub(crate) async fn end(actor: Arc<Actor>, reason: ExitReason, life: Life, faile
     end_tasks(&actor);
     stop_handlers(&actor, slots, &reason).await;
     let error_hash = record_terminated(&actor, &reason);
+    anchors::exited(&actor);
     let fact = tell_parent(&actor, &reason, error_hash, published);
-    conclude(&actor, &reason, fact);
+    let failed: FailedSlot = Arc::new(Mutex::new(failed));
+    conclude(&actor, &reason, fact, published, &failed);
+    let failed = lock(&failed).take();
     if let Some(failed) = failed {
         if actor.made.manifest.durability == Durability::Sync {
             // A failed store has nothing to wait for; whoever asked is told all the same.
@@ -70,20 +74,22 @@ pub(crate) fn abandoned(actor: &Arc<Actor>) -> bool {
     true
 }
 
-/// An orderly end stops the children in reverse order, each within its time; any other kills them:
-/// what they would ask their parent for is gone.
+/// An orderly end stops the children in reverse order, each within its time, those that go together
+/// at once; any other kills them: what they would ask their parent for is gone.
 async fn end_children(actor: &Arc<Actor>, reason: &ExitReason) {
     let children = {
         let mut family = lock(&actor.family);
         family.closed = true;
         family.children.clone()
     };
-    if reason.is_normal() {
-        for child in children.iter().rev() {
+    if reason.is_normal() || actor.control.failure().is_some() {
+        let same = |a: &Arc<Actor>, b: &Arc<Actor>| a.terms.together && b.terms.together;
+        for set in children.chunk_by(same).rev() {
+            let stop = |child| stop::stop(child, stop::default_time(child), StoppedBy::ParentQuietly);
             tokio::select! {
                 biased;
                 _ = actor.control.killed() => break,
-                () = stop::stop(child, stop::default_time(child), StoppedBy::ParentQuietly) => {}
+                _ = futures_util::future::join_all(set.iter().map(stop)) => {}
             }
         }
     }
@@ -96,7 +102,7 @@ async fn end_children(actor: &Arc<Actor>, reason: &ExitReason) {
 }
 
 fn end_tasks(actor: &Actor) {
-    *lock(&actor.exit_hook) = None;
+    actor.watch.clear();
     for task in lock(&actor.tasks).drain(..) {
         task.abort();
     }
@@ -129,18 +135,21 @@ fn record_terminated(actor: &Actor, reason: &ExitReason) -> Digest {
 /// Where the actor had been visible to its parent, the parent's chain gets the fact.
 fn tell_parent(actor: &Arc<Actor>, reason: &ExitReason, error_hash: Digest, published: bool) -> Option<ChildExit> {
     let parent = actor.parent.as_ref()?.upgrade()?;
-    if !published {
+    // A start that failed is told to who began it; one by policy is a fact of its own.
+    if !published && !lock(&actor.inbox).is_kept() {
         return None;
     }
+    let poison = lock(&actor.inbox).poisoned;
+    let at_ms = actor.shared.at_ms();
     let stopped_by = lock(&actor.inbox).stopped_by.unwrap_or(StoppedBy::Itself);
     let event = ChildExited {
         child: actor.id,
         incarnation: actor.incarnation,
         reason: reason.record(),
         asked_by: stopped_by.record(),
-        poison: false,
+        poison,
         error_hash,
-        at_ms: actor.shared.at_ms(),
+        at_ms,
     };
     let fact = parent.recorder.append(&event, None).hash;
     Some(ChildExit {
@@ -149,6 +158,8 @@ fn tell_parent(actor: &Arc<Actor>, reason: &ExitReason, error_hash: Digest, publ
         incarnation: actor.incarnation,
         reason: reason.clone(),
         stopped_by,
+        poison,
+        at_ms,
         fact,
         error_hash,
         mailbox: None,
@@ -156,7 +167,7 @@ fn tell_parent(actor: &Arc<Actor>, reason: &ExitReason, error_hash: Digest, publ
 }
 
 /// The parent's handler panicked over a child's exit: that is the parent's failure.
-fn fail_parent(actor: &Actor) {
+pub(crate) fn fail_parent(actor: &Actor) {
     if let Some(parent) = actor.parent.as_ref().and_then(std::sync::Weak::upgrade) {
         tracing::error!(parent = %parent.label(), "a handler panicked when it was told of a child's end");
         stop::kill(&parent, KillCause::Host, StoppedBy::Itself);
@@ -164,15 +175,15 @@ fn fail_parent(actor: &Actor) {
 }
 
 /// Decides what becomes of the messages that were not begun, and tells the parent.
-fn conclude(actor: &Arc<Actor>, reason: &ExitReason, fact: Option<ChildExit>) {
-    let hook = fact.as_ref().and_then(|_| {
+fn conclude(actor: &Arc<Actor>, reason: &ExitReason, fact: Option<ChildExit>, published: bool, failed: &FailedSlot) {
+    let hook = fact.as_ref().filter(|_| published).and_then(|_| {
         let parent = actor.parent.as_ref()?.upgrade()?;
-        lock(&parent.exit_hook).clone()
+        parent.watch.exit_hook()
     });
     let (keep, hold, left) = {
         let mut inbox = lock(&actor.inbox);
         let keep = inbox.is_kept();
-        let hold = hook.is_some() && !reason.is_normal() && inbox.stopped_by.is_none();
+        let hold = hook.is_some() && inbox.stopped_by.is_none();
         let left = if keep || hold {
             inbox.phase = Phase::Held(reason.clone());
             Default::default()
@@ -185,11 +196,15 @@ fn conclude(actor: &Arc<Actor>, reason: &ExitReason, fact: Option<ChildExit>) {
     if !keep && !hold {
         actor.shared.tree.remove(actor); // else it stays a child until its supervisor has decided
     }
-    if let (Some(hook), Some(mut exit)) = (hook, fact) {
-        exit.mailbox = hold.then(|| HeldMailbox::for_supervisor(actor.clone()));
-        if catch_unwind(AssertUnwindSafe(|| (lock(&hook))(exit))).is_err() {
-            fail_parent(actor);
+    match (hook, fact) {
+        (Some(hook), Some(mut exit)) => {
+            exit.mailbox = hold.then(|| HeldMailbox::for_supervisor(actor.clone(), failed.clone()));
+            if !watch::tell_exit(&hook, exit) {
+                fail_parent(actor);
+            }
         }
+        (None, Some(exit)) if !published => *lock(&actor.failed_start) = Some(Box::new(exit)),
+        _ => {}
     }
     for message in left {
         message::dead_letter(actor, message, reason);

@@ -121,6 +121,14 @@ pub enum SpawnError {
         /// The hash.
         hash: Digest,
     },
+    /// Its record is not the one that was written: it is never started from it.
+    #[error("the record of actor {actor} was rejected: {reason}")]
+    Rejected {
+        /// The actor.
+        actor: TheaterId,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A permission that the parent or the composer does not hold.
     #[error("{manifest}: handler `{handler}`: {reason}")]
     Permission {

@@ -1,6 +1,7 @@
 //! What a parent's handler learns of a child's end.
 
-use std::sync::Arc;
+use std::future::Future;
+use std::sync::{Arc, Mutex};
 
 use theater_chain::data::AskedBy;
 use theater_chain::{Digest, TheaterId};
@@ -8,7 +9,9 @@ use theater_chain::{Digest, TheaterId};
 use crate::actor::{Actor, lock};
 use crate::exit::ExitReason;
 use crate::inbox::Phase;
+use crate::journal::Extras;
 use crate::message;
+use crate::turn::FailedCall;
 use crate::waits::Edge;
 
 /// Who asked an actor to stop.
@@ -49,12 +52,16 @@ pub struct ChildExit {
     pub reason: ExitReason,
     /// Who asked for it.
     pub stopped_by: StoppedBy,
+    /// Whether it failed on a message that had failed it before in just the same way.
+    pub poison: bool,
+    /// Supervision time, in ms.
+    pub at_ms: u64,
     /// The hash of the parent's `child_exited`.
     pub fact: Digest,
     /// In the child's chain: its `actor_error`, else its `actor_terminated`.
     pub error_hash: Digest,
-    /// The messages that the child had not begun, where it failed: they go to its next incarnation.
-    /// Dropped without one, they become dead letters.
+    /// The messages that the child had not begun, where it ended by itself: they go to its next
+    /// incarnation. Dropped without one, they become dead letters.
     pub mailbox: Option<HeldMailbox>,
 }
 
@@ -62,23 +69,56 @@ pub struct ChildExit {
 /// await the answer in a task of its own.
 pub(crate) type ExitHook = Box<dyn FnMut(ChildExit) + Send>;
 
-/// Keeps the messages of a failed child while its supervisor decides.
+/// The call that ended an actor, until whoever asked is told or the message is delivered again.
+pub(crate) type FailedSlot = Arc<Mutex<Option<FailedCall>>>;
+
+/// Keeps the messages of a child that ended while its supervisor decides.
 pub struct HeldMailbox {
     actor: Arc<Actor>,
+    failed: FailedSlot,
     /// Until then whoever waits for the child waits for its parent.
     _edge: Option<Edge>,
 }
 
 impl HeldMailbox {
     /// While its supervisor decides, the actor counts as waiting for it.
-    pub(crate) fn for_supervisor(actor: Arc<Actor>) -> Self {
+    pub(crate) fn for_supervisor(actor: Arc<Actor>, failed: FailedSlot) -> Self {
         let edge = actor.parent_id.map(|parent| actor.shared.tree.waits.note(actor.id, parent));
-        Self { actor, _edge: edge }
+        Self { actor, failed, _edge: edge }
+    }
+
+    pub(crate) fn actor(&self) -> &Arc<Actor> {
+        &self.actor
     }
 
     /// While a restart is under way.
     pub(crate) fn for_restart(actor: Arc<Actor>) -> Self {
-        Self { actor, _edge: None }
+        Self { actor, failed: FailedSlot::default(), _edge: None }
+    }
+
+    /// The child will be restarted, now or later: until then it shows as restarting.
+    pub fn expect_restart(&self) {
+        lock(&self.actor.inbox).keep();
+    }
+
+    /// Has the message that failed the child delivered again, before the others. Only from within
+    /// the hook that was told of the exit: after that its sender is told of the failure.
+    pub fn redeliver(&self) {
+        let Some(failed) = lock(&self.failed).take_if(|failed| failed.is_message()) else {
+            return;
+        };
+        let message = failed.again();
+        let pending = message.pending(self.actor.id, message.cause).into_iter();
+        let pending_added = pending.filter(|_| !self.actor.recorder.ephemeral).collect();
+        self.actor.recorder.append_extras(Extras { pending_added, ..Extras::default() });
+        lock(&self.actor.inbox).adopt([message].into());
+    }
+
+    /// Completes when an operator asks for the stop of the child, which is down already: it is not
+    /// to be restarted.
+    pub fn stop_requested(&self) -> impl Future<Output = ()> + Send + use<> {
+        let actor = self.actor.clone();
+        async move { actor.control.until(|| lock(&actor.inbox).stopped_by.map(drop)).await }
     }
 }
 

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -57,6 +58,13 @@ pub trait Handler: Sized + Send + Sync + 'static {
         permissions: Self::Permissions,
     ) -> impl Future<Output = Result<Self::State>> + Send;
 
+    /// Checks a configuration as a whole, before anything starts: every fault, each with the key
+    /// that is at fault. `folder` is the manifest's.
+    fn check(config: &Self::Config, folder: &Path) -> Vec<ConfigFault> {
+        let _ = (config, folder);
+        Vec::new()
+    }
+
     /// What an actor gets that asks for `asked` while its parent (or the composer) holds `held`.
     /// Asking for more than is held is an error, which fails the start.
     fn narrow(held: &Self::Permissions, asked: Self::Permissions) -> std::result::Result<Self::Permissions, Denied>;
@@ -72,6 +80,15 @@ pub trait Handler: Sized + Send + Sync + 'static {
         let _ = (state, exit);
         async {}
     }
+}
+
+/// Something in a `[[handlers]]` entry that cannot be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigFault {
+    /// The steps from the entry to the key: keys, and places in arrays from 0.
+    pub key: Vec<String>,
+    /// What is wrong and what to do, in one sentence.
+    pub reason: String,
 }
 
 /// The configuration of a handler that has nothing to configure.
@@ -193,7 +210,8 @@ impl<H: Handler> ErasedHandler for Registered<H> {
         let listed = manifest.handlers.iter().position(|entry| entry.name == H::NAME);
         if let Some(index) = listed {
             // Read here once so that a wrong key is found before anything starts.
-            manifest.config::<H::Config>(index)?;
+            let config = manifest.config::<H::Config>(index)?;
+            manifest.refuse(index, H::check(&config, manifest.folder()))?;
         }
         // Not both: a manifest that lists and grants a handler is refused when it is read.
         let asked = match (listed, manifest.grant::<H::Permissions>(H::NAME)) {

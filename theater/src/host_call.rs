@@ -199,7 +199,9 @@ impl<'a> Record<'a> {
             effect: self.effect,
             outcome,
         };
-        let recorder = &self.store.data().actor.recorder;
+        let data = self.store.data_mut();
+        data.turn.answers.add(result.unwrap_or_default());
+        let recorder = &data.actor.recorder;
         let (params, digest) = match (&self.params, &self.notes.params) {
             (Some(passed), Some(shown)) => (Some(shown), Some(payload::bin(Digest::of(passed).as_bytes()))),
             (params, _) => (params.as_ref(), None),

@@ -4,9 +4,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use theater_chain::data::DropReason;
+use theater_chain::data::{DropReason, Lane};
 
-use crate::actor::{Actor, lock};
+use crate::actor::{Actor, Interruption, lock};
 use crate::actor_store::Slots;
 use crate::error::CallError;
 use crate::exit::ExitReason;
@@ -14,10 +14,13 @@ use crate::exits::StoppedBy;
 use crate::instance::{self, ActorInstance};
 use crate::message::Message;
 use crate::runner;
+use crate::turn::record_error;
 
 #[derive(Default)]
 pub(crate) struct Inbox {
     pub(crate) phase: Phase,
+    /// What is to be decided, before any message.
+    urgent: VecDeque<Message>,
     queue: VecDeque<Message>,
     /// Places promised to messages that leave when their sender's call commits.
     reserved: usize,
@@ -29,8 +32,10 @@ pub(crate) struct Inbox {
     life: Option<Life>,
     /// The pool knows that it has an instance that could be given up.
     listed: bool,
-    /// A restart is under way that takes the messages over.
+    /// A restart is under way, or will be, that takes the messages over.
     kept: bool,
+    /// The call that ended this incarnation had ended one before in just the same way.
+    pub(crate) poisoned: bool,
     /// Who asked the actor to stop first.
     pub(crate) stopped_by: Option<StoppedBy>,
 }
@@ -69,13 +74,16 @@ pub(crate) enum Work {
 impl Inbox {
     /// The next thing to do; `Idle` means that the runner must return.
     pub(crate) fn next(&mut self, actor: &Arc<Actor>, life: Life) -> Work {
-        if let Some(cause) = actor.control.killed_by() {
-            return Work::End(ExitReason::Killed(cause), life);
+        if let Some(why) = actor.control.interruption() {
+            if let Interruption::Failed(error) = &why {
+                record_error(actor, error, actor.committed().hash, None, |_| Vec::new());
+            }
+            return Work::End(why.reason(), life);
         }
         if actor.control.is_stopping() {
             return Work::End(ExitReason::Shutdown, life);
         }
-        match self.queue.pop_front() {
+        match self.urgent.pop_front().or_else(|| self.queue.pop_front()) {
             Some(message) => {
                 self.bytes = self.bytes.saturating_sub(message.size());
                 Work::Message(Box::new(message), life)
@@ -108,6 +116,7 @@ impl Inbox {
     /// The actor's own start is over.
     pub(crate) fn set_running(&mut self) {
         self.phase = Phase::Running;
+        self.kept = false;
         self.scheduled = true;
     }
 
@@ -133,7 +142,9 @@ impl Inbox {
 
     pub(crate) fn take_queue(&mut self) -> VecDeque<Message> {
         self.bytes = 0;
-        std::mem::take(&mut self.queue)
+        let mut queue = std::mem::take(&mut self.urgent);
+        queue.append(&mut self.queue);
+        queue
     }
 
     /// Whether the incarnation has ended, be it for good or until its supervisor has decided.
@@ -195,7 +206,10 @@ pub(crate) fn push(actor: &Arc<Actor>, message: Message) -> Result<(), Box<(Mess
         return Err(Box::new((message, reason.clone())));
     }
     inbox.bytes += message.size();
-    inbox.queue.push_back(message);
+    match message.lane {
+        Lane::Decision => inbox.urgent.push_back(message),
+        Lane::Start | Lane::Mailbox => inbox.queue.push_back(message),
+    }
     wake(actor, &mut inbox);
     Ok(())
 }

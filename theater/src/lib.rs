@@ -60,6 +60,7 @@
 
 mod actor;
 mod actor_store;
+mod anchors;
 mod background;
 mod base64_bytes;
 mod bring_up;
@@ -90,8 +91,10 @@ mod journal;
 mod linker;
 mod manifest;
 mod message;
+mod poison;
 mod prepare;
 mod process;
+mod recheck;
 mod recorder;
 mod request;
 mod runner;
@@ -108,10 +111,12 @@ mod tree;
 mod turn;
 mod usage;
 mod waits;
+mod watch;
 pub mod wit;
 mod wit_type;
 
 pub use actor_store::ActorStore;
+pub use anchors::Anchor;
 pub use call::{Call, Relation};
 pub use chain_view::{ChainRange, ChainView, ReadError};
 pub use command::{CommandError, TheaterCommand, TheaterReply};
@@ -122,7 +127,7 @@ pub use exit::ExitReason;
 pub use exits::{ChildExit, HeldMailbox, StoppedBy};
 pub use export::{Export, ExportLinker, Params, Results, Returned};
 pub use handle::{ActorHandle, Outside};
-pub use handler::{Handler, NoConfig, NoPermissions};
+pub use handler::{ConfigFault, Handler, NoConfig, NoPermissions};
 pub use instance::ActorInstance;
 pub use linker::{AsyncHostFn, HostLinker, HostParams, HostResults, InterfaceLinker};
 pub use manifest::{Durability, FileError, HandlerEntry, Limits, ManifestConfig, ManifestError, read_below};
@@ -131,12 +136,13 @@ pub use runtime::{BuildError, HandlerInterfaces, TheaterRuntime, TheaterRuntimeB
 pub use spawn::RestartFrom;
 pub use start::{ActorRef, ShutdownReceiver, Start};
 pub use stop::Shutdown;
-pub use subtree::{ChildError, Subtree};
+pub use subtree::{Attempt, ChildError, FailedAttempt, Subtree};
 pub use theater_chain as chain;
 pub use theater_chain::data::{Effect, ErrorType, KillCause};
 pub use theater_chain::{ChainEvent, ChainStore, Digest, StateChain, StoreError, TheaterId};
 pub use wasmtime;
 pub use wasmtime::{Error, Result};
+pub use watch::ChildErr;
 
 /// The guide is Markdown, so its code is compiled here.
 #[cfg(doctest)]

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use theater_chain::data::DeadLetter;
+use theater_chain::data::{DeadLetter, Lane};
 use theater_chain::{Digest, Payload, PendingMessage, TheaterId, codec};
 use tokio::sync::oneshot;
 
@@ -19,6 +19,8 @@ use crate::manifest::Durability;
 
 /// A call that waits in a mailbox.
 pub(crate) struct Message {
+    /// [`Lane::Decision`] goes before every message.
+    pub(crate) lane: Lane,
     /// `None` for callbacks: they are made again from the facts that led to them.
     pub(crate) id: Option<String>,
     pub(crate) interface: &'static str,
@@ -54,6 +56,7 @@ impl Message {
         #[expect(clippy::expect_used, reason = "a payload with a field is never absent")]
         let payload = recorder.payload(&[("params", Some(&params))]).expect("params are present");
         Ok(Self {
+            lane: Lane::Mailbox,
             id,
             interface: export.interface,
             function: export.function,
@@ -62,6 +65,17 @@ impl Message {
             reply: None,
             flight: None,
         })
+    }
+
+    /// A message that was begun before, from the event of its call.
+    pub(crate) fn recorded(
+        call: theater_chain::data::Call,
+        interface: &'static str,
+        function: &'static str,
+        payload: Payload,
+    ) -> Self {
+        let (id, cause) = (call.message_id, call.cause);
+        Self { lane: Lane::Mailbox, id, interface, function, payload, cause, reply: None, flight: None }
     }
 
     /// Bytes of its payload.
@@ -189,8 +203,27 @@ pub(crate) fn given_up(receiver: &Actor, message: Message) {
     record_dead_letter(receiver, message, "the requester has given up".to_owned());
 }
 
+/// Records that a message is not delivered since the call that sent it is no part of the history any
+/// more.
+pub(crate) fn undone(receiver: &Actor, mut message: Message) {
+    message.answer(Err(CallError::Stopping));
+    record_dead_letter(receiver, message, "undone: its sender restarted from an earlier state".to_owned());
+}
+
+/// Records that a message failed its receiver twice in just the same way, and is not delivered
+/// again.
+pub(crate) fn quarantined(receiver: &Actor, message: &Message) {
+    let reason = "quarantined: it failed this actor twice in the same state and in the same way";
+    letter(receiver, message, reason.to_owned());
+}
+
 fn record_dead_letter(receiver: &Actor, message: Message, reason: String) {
-    let Some(message_id) = message.id else {
+    letter(receiver, &message, reason);
+    drop(message); // whoever waits for its flight is told after it is recorded
+}
+
+fn letter(receiver: &Actor, message: &Message, reason: String) {
+    let Some(message_id) = message.id.clone() else {
         return;
     };
     let letter = DeadLetter {

@@ -1,12 +1,14 @@
 //! The writing end of one actor's chain, shared by all its incarnations. It sits beside the wasm
 //! store, so that a decision can be recorded while a guest call runs.
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use theater_chain::data::EventData;
 use theater_chain::{ActorEntry, ChainEvent, Digest, Head, Payload, TheaterId, payload};
 
 use crate::journal::{Entry, EventEntry, Extras, IndexFixed, IndexNow, Journal, Share};
+use crate::poison::Poison;
 use crate::sources::Sources;
 use crate::usage::Usage;
 
@@ -21,6 +23,43 @@ pub(crate) struct Recorder {
     pub(crate) usage: Arc<Usage>,
     /// What of it waits to be committed.
     pub(crate) share: Arc<Share>,
+    /// What of it the parent's chain says.
+    pub(crate) anchored: Anchored,
+    /// How the last incarnation failed.
+    pub(crate) poison: Poison,
+    /// How far it was verified since this process knows it.
+    pub(crate) verified: Mutex<Option<Head>>,
+}
+
+/// What of a chain its parent's chain says.
+#[derive(Default)]
+pub(crate) struct Anchored {
+    next: AtomicU64,
+    active: AtomicBool,
+}
+
+impl Anchored {
+    /// Whether it waits for the next anchor.
+    pub(crate) fn is_active(&self) -> bool {
+        self.active.load(Ordering::SeqCst)
+    }
+
+    /// Notes that it does; whether it did not before.
+    pub(crate) fn set_active(&self) -> bool {
+        !self.active.swap(true, Ordering::SeqCst)
+    }
+
+    /// The first seq that no anchor covers, where that is not after `to`; those up to `to` are
+    /// covered now.
+    pub(crate) fn up_to(&self, to: u64) -> Option<u64> {
+        self.active.store(false, Ordering::SeqCst);
+        let from = self.next.load(Ordering::SeqCst);
+        if from > to {
+            return None;
+        }
+        self.next.store(to + 1, Ordering::SeqCst);
+        Some(from)
+    }
 }
 
 struct Chain {
@@ -56,6 +95,9 @@ impl Recorder {
             chain: Mutex::new(Chain { head: None, now }),
             usage: Arc::default(),
             share: Arc::default(),
+            anchored: Anchored::default(),
+            poison: Poison::default(),
+            verified: Mutex::default(),
         }
     }
 
@@ -72,6 +114,8 @@ impl Recorder {
         let now =
             IndexNow { incarnation: index.incarnation, started: index.started, ended: index.ended, state: index.state };
         let chain = Mutex::new(Chain { head: Some(entry.head), now });
+        // Its end was anchored, if it has a parent that does so.
+        let next = AtomicU64::new(index.ended.unwrap_or(entry.head.seq) + 1);
         Self {
             id: entry.id,
             ephemeral,
@@ -81,6 +125,9 @@ impl Recorder {
             chain,
             usage: Arc::default(),
             share: Arc::default(),
+            anchored: Anchored { next, active: AtomicBool::default() },
+            poison: Poison::default(),
+            verified: Mutex::default(),
         }
     }
 
@@ -104,10 +151,28 @@ impl Recorder {
         payload: Option<Payload>,
         with: impl FnOnce(&ChainEvent, &mut IndexNow) -> Extras,
     ) -> Appended {
-        let encoded = data.encode();
         let timestamp = self.sources.wall_ms();
+        let encoded = data.encode();
+        self.push(D::TYPE, timestamp, payload, |_| encoded, with)
+    }
+
+    /// Appends an event that speaks of the one before it: `data` gets that one's hash.
+    pub(crate) fn append_after<D: EventData>(&self, data: impl FnOnce(Digest) -> D) -> Appended {
+        let timestamp = self.sources.wall_ms();
+        self.push(D::TYPE, timestamp, None, |before| data(before).encode(), |_, _| Extras::default())
+    }
+
+    fn push(
+        &self,
+        event_type: &'static str,
+        timestamp: u64,
+        payload: Option<Payload>,
+        data: impl FnOnce(Digest) -> Vec<u8>,
+        with: impl FnOnce(&ChainEvent, &mut IndexNow) -> Extras,
+    ) -> Appended {
         let mut chain = self.lock();
-        let event = ChainEvent::following(chain.head.as_ref(), D::TYPE, timestamp, encoded, payload);
+        let encoded = data(chain.head.map_or(Digest::ZERO, |head| head.hash));
+        let event = ChainEvent::following(chain.head.as_ref(), event_type, timestamp, encoded, payload);
         let before = chain.head.replace(event.head());
         let extras = with(&event, &mut chain.now);
         let (seq, hash) = (event.seq, event.hash);
@@ -137,6 +202,11 @@ impl Recorder {
     /// The newest event; it may not be durable yet.
     pub(crate) fn head(&self) -> Option<Head> {
         self.lock().head
+    }
+
+    /// The seq of the start of the incarnation that the chain is in.
+    pub(crate) fn started(&self) -> u64 {
+        self.lock().now.started
     }
 
     /// The incarnation that the chain is in.

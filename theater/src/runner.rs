@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
 use futures_util::FutureExt as _;
-use theater_chain::data::{DropReason, ErrorType, KillCause, Lane};
+use theater_chain::data::{DropReason, ErrorType, KillCause};
 
 use crate::actor::{Actor, lock};
 use crate::background::Background;
@@ -128,7 +128,7 @@ async fn step(actor: &Arc<Actor>, message: Box<Message>, life: Life) -> Finished
             }
         },
     };
-    let mode = Mode { lane: Lane::Mailbox, budget: actor.made.manifest.limits.call_timeout, init: false };
+    let mode = Mode { lane: message.lane, budget: actor.made.manifest.limits.call_timeout, init: false };
     let mut finished = run_turn(actor, live, message, mode).await;
     if let Life::Live(live) = &finished.life
         && finished.end.is_none()

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use theater_chain::data::KillCause;
 use theater_chain::{ChainEvent, ChainStore, StoreError, TheaterId};
 
+use crate::actor::Terms;
 use crate::background::Background;
 use crate::bring_up::Started;
 use crate::chain_view::ReadError;
@@ -17,7 +18,7 @@ use crate::handle::ActorHandle;
 use crate::manifest::ManifestConfig;
 use crate::process::ActorProcess;
 use crate::shared::Shared;
-use crate::spawn::{self, Origin, RestartFrom, find_store};
+use crate::spawn::{self, Again, New, Origin, RestartFrom, find_store};
 use crate::stop::{self, Shutdown};
 
 pub use crate::builder::{BuildError, HandlerInterfaces, TheaterRuntimeBuilder};
@@ -98,7 +99,8 @@ impl TheaterRuntime {
         self.shared.sources.fill_random(&mut id);
         let id = TheaterId::from_bytes(id);
         let name = manifest.name.clone();
-        match spawn::spawn(self.shared.clone(), None, id, manifest, origin, None).await? {
+        let new = New { parent: None, id, manifest, origin, parent_event: None, terms: Terms::default() };
+        match spawn::spawn(self.shared.clone(), new).await? {
             Started::Running => Ok(self.handle(id)),
             Started::Declined => Err(SpawnError::Ended { id, name, reason: ExitReason::Declined }),
         }
@@ -136,7 +138,8 @@ impl TheaterRuntime {
     /// See [`SpawnError`].
     pub async fn restart_actor(&self, actor: TheaterId, from: RestartFrom) -> Result<(), SpawnError> {
         // In a task of its own: a caller that gives up must not leave a restart half done.
-        let restart = spawn::restart(self.shared.clone(), actor, from, None, StoppedBy::Operator);
+        let again = Again::new(actor, from, None, StoppedBy::Operator);
+        let restart = spawn::restart(self.shared.clone(), again);
         Background::run_busy(&self.shared, restart).await.ok_or(SpawnError::ShuttingDown)?.map(drop)
     }
 

@@ -5,18 +5,19 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use theater_chain::data::{ActorStarted, EventData, RestartStateKind, StateUpdated};
+use theater_chain::data::{ActorStarted, Call, EventData, RestartStateKind, StateUpdated};
 use theater_chain::{ActorEntry, ChainStore, Digest, StoreError, TheaterId, codec, payload};
 
-use crate::actor::{Actor, Made, NewActor, lock};
+use crate::actor::{Actor, Made, NewActor, Terms, lock};
 use crate::bring_up::{self, Plan, Started};
 use crate::error::SpawnError;
-use crate::exits::{HeldMailbox, StoppedBy};
+use crate::exits::{ChildExit, FailedSlot, HeldMailbox, StoppedBy};
 use crate::inbox::Phase;
 use crate::journal::IndexFixed;
 use crate::manifest::{Durability, ManifestConfig};
-use crate::message::Message;
+use crate::message::{self, Message};
 use crate::prepare::{init_state, prepare};
+use crate::recheck;
 use crate::recorder::Recorder;
 use crate::shared::Shared;
 use crate::stop;
@@ -54,15 +55,19 @@ impl RestartFrom {
     }
 }
 
+/// A new actor.
+pub(crate) struct New {
+    pub(crate) parent: Option<Arc<Actor>>,
+    pub(crate) id: TheaterId,
+    pub(crate) manifest: ManifestConfig,
+    pub(crate) origin: Origin,
+    pub(crate) parent_event: Option<Digest>,
+    pub(crate) terms: Terms,
+}
+
 /// Starts a new actor; returns when it runs or has declined.
-pub(crate) async fn spawn(
-    shared: Arc<Shared>,
-    parent: Option<Arc<Actor>>,
-    id: TheaterId,
-    manifest: ManifestConfig,
-    origin: Origin,
-    parent_event: Option<Digest>,
-) -> Result<Started, SpawnError> {
+pub(crate) async fn spawn(shared: Arc<Shared>, new: New) -> Result<Started, SpawnError> {
+    let New { parent, id, manifest, origin, parent_event, terms } = new;
     let made = Arc::new(prepare(&shared, manifest, parent.as_deref(), None).await?);
     let (state, restart_state) = match origin {
         Origin::Init(Some(bytes)) => (Some(bytes), RestartStateKind::Reset),
@@ -78,37 +83,129 @@ pub(crate) async fn spawn(
     let recorder = shared
         .tree
         .recorder(id, || Recorder::new(id, fixed, is_ephemeral(&made), shared.journal.clone(), shared.sources.clone()));
-    let actor = Actor::new(NewActor { id, parent, incarnation: 1, made, shared: shared.clone(), recorder, state });
-    let actor = Arc::new(actor);
+    let new = NewActor { id, parent, incarnation: 1, made, shared: shared.clone(), recorder, state, terms };
+    let actor = Arc::new(Actor::new(new));
     shared.tree.register(&actor, None)?;
     bring_up::start(actor, Plan { restart_state, parent_event, adopted: VecDeque::new() }).await
 }
 
+/// The next incarnation of an actor.
+pub(crate) struct Again {
+    pub(crate) id: TheaterId,
+    pub(crate) from: RestartFrom,
+    pub(crate) parent_event: Option<Digest>,
+    /// Who stops it, where it runs.
+    pub(crate) by: StoppedBy,
+    /// `None`: as before.
+    pub(crate) terms: Option<Terms>,
+    /// Of another history of it: messages that it began and that are to be delivered again, by the
+    /// seqs of their calls.
+    pub(crate) redeliver: Vec<u64>,
+    /// Messages with these ids never happened.
+    pub(crate) undone: Arc<dyn Fn(&str) -> bool + Send + Sync>,
+}
+
+impl Again {
+    pub(crate) fn new(id: TheaterId, from: RestartFrom, parent_event: Option<Digest>, by: StoppedBy) -> Self {
+        Self { id, from, parent_event, by, terms: None, redeliver: Vec::new(), undone: Arc::new(|_| false) }
+    }
+}
+
+/// A start by policy that failed: the error, the fact, and the messages that still wait.
+pub(crate) struct FailedStart {
+    pub(crate) error: SpawnError,
+    pub(crate) exit: Option<Box<ChildExit>>,
+    pub(crate) mailbox: Option<HeldMailbox>,
+}
+
 /// Starts the next incarnation of an actor that has ended, or that is stopped first. Its messages
 /// go on to it.
-pub(crate) async fn restart(
+pub(crate) async fn restart(shared: Arc<Shared>, again: Again) -> Result<Started, SpawnError> {
+    // Without a next incarnation the messages become dead letters, when this is dropped.
+    let known = stop_and_hold(&shared, again.id, again.by).await;
+    let (actor, plan) = follow(&shared, again, known.as_ref()).await?;
+    drop(known);
+    bring_up::start(actor, plan).await
+}
+
+/// As [`restart`], but when the start fails the messages wait for the next attempt, and the fact is
+/// in the parent's chain.
+pub(crate) async fn attempt(
     shared: Arc<Shared>,
-    id: TheaterId,
-    from: RestartFrom,
-    parent_event: Option<Digest>,
-    by: StoppedBy,
-) -> Result<Started, SpawnError> {
-    let known = shared.tree.find(id);
-    if let Some(actor) = &known {
-        lock(&actor.inbox).keep();
-        let over = lock(&actor.inbox).is_over();
-        if !over {
-            stop::stop(actor, stop::default_time(actor), by).await;
+    again: Again,
+    held: Option<HeldMailbox>,
+) -> Result<Started, FailedStart> {
+    let known = match held {
+        Some(held) => Some(held),
+        None => stop_and_hold(&shared, again.id, again.by).await,
+    };
+    let (actor, plan) = match follow(&shared, again, known.as_ref()).await {
+        Ok(next) => next,
+        Err(error) => return Err(FailedStart { error, exit: None, mailbox: known }),
+    };
+    drop(known);
+    lock(&actor.inbox).keep();
+    let started = bring_up::start(actor.clone(), plan).await;
+    if matches!(started, Ok(Started::Running)) {
+        return started.map_err(|error| FailedStart { error, exit: None, mailbox: None });
+    }
+    // It ended, and its messages wait: for good where it declined.
+    let held = HeldMailbox::for_supervisor(actor.clone(), FailedSlot::default());
+    let exit = lock(&actor.failed_start).take();
+    started.map_err(|error| match exit {
+        Some(exit) => FailedStart { error, exit: Some(exit), mailbox: Some(held) },
+        None => FailedStart { error, exit: None, mailbox: None },
+    })
+}
+
+/// Has an actor end whose next incarnation gets its messages.
+pub(crate) async fn stop_and_hold(shared: &Shared, id: TheaterId, by: StoppedBy) -> Option<HeldMailbox> {
+    let actor = shared.tree.find(id)?;
+    lock(&actor.inbox).keep();
+    let over = lock(&actor.inbox).is_over();
+    if !over {
+        stop::stop(&actor, stop::default_time(&actor), by).await;
+    }
+    Some(HeldMailbox::for_restart(actor))
+}
+
+/// Registers the next incarnation in the place of the one before, and gives it the messages.
+async fn follow(
+    shared: &Arc<Shared>,
+    again: Again,
+    held: Option<&HeldMailbox>,
+) -> Result<(Arc<Actor>, Plan), SpawnError> {
+    let known = held.map(HeldMailbox::actor);
+    let next = next_incarnation(shared, &again, known).await?;
+    let mut adopted = redelivered(shared, &next, &again.redeliver).await?;
+    let actor = Arc::new(Actor::new(next));
+    shared.tree.register(&actor, known)?;
+    let waiting = known.map(|known| take_over(known)).unwrap_or_default();
+    for message in waiting {
+        match &message.id {
+            Some(id) if (again.undone)(id) => message::undone(&actor, message),
+            _ => adopted.push_back(message),
         }
     }
-    // Without a next incarnation the messages become dead letters, when this is dropped.
-    let kept = known.clone().map(HeldMailbox::for_restart);
-    let next = next_incarnation(&shared, id, known.as_ref(), &from).await?;
-    let actor = Arc::new(Actor::new(next));
-    shared.tree.register(&actor, known.as_ref())?;
-    let adopted = known.as_deref().map(take_over).unwrap_or_default();
-    drop(kept);
-    bring_up::start(actor, Plan { restart_state: from.kind(), parent_event, adopted }).await
+    Ok((actor, Plan { restart_state: again.from.kind(), parent_event: again.parent_event, adopted }))
+}
+
+/// The messages of these calls, from the record.
+async fn redelivered(shared: &Shared, next: &NewActor, calls: &[u64]) -> Result<VecDeque<Message>, SpawnError> {
+    let store = shared.journal.store(next.recorder.ephemeral);
+    let mut messages = VecDeque::new();
+    for seq in calls {
+        let damaged = |reason: &str| StoreError::Damaged(format!("event {seq} of {}: {reason}", next.id));
+        let event = store.events(next.id, *seq, 1).await?.pop().ok_or_else(|| damaged("it is missing"))?;
+        let call: Call = codec::decode(&event.data).map_err(|error| damaged(&error.to_string()))?;
+        let found = next.made.component.export(&call.interface, &call.function);
+        let (Some(payload), Some(found)) = (event.payload, found) else {
+            return Err(damaged("its message was erased").into());
+        };
+        let (interface, function) = (found.def.interface(), found.def.function());
+        messages.push_back(Message::recorded(call, interface, function, payload));
+    }
+    Ok(messages)
 }
 
 /// The messages that the incarnation before had not begun.
@@ -122,10 +219,13 @@ fn take_over(actor: &Actor) -> VecDeque<Message> {
 
 async fn next_incarnation(
     shared: &Arc<Shared>,
-    id: TheaterId,
+    again: &Again,
     known: Option<&Arc<Actor>>,
-    from: &RestartFrom,
 ) -> Result<NewActor, SpawnError> {
+    let (id, from) = (again.id, &again.from);
+    if let (Some(known), RestartFrom::Resume | RestartFrom::Custom(_)) = (known, from) {
+        return continued(shared, again, known).await;
+    }
     shared.journal.flushed().await?;
     let ephemeral = known.is_some_and(|actor| actor.recorder.ephemeral);
     let store = if ephemeral { shared.journal.store(true) } else { find_store(shared, id).await? };
@@ -148,23 +248,52 @@ async fn next_incarnation(
             break recorder;
         }
     };
+    recheck::chain(&recorder, &**store).await?;
     let state = match from {
         RestartFrom::Reset => match first_state(&**store, id).await? {
             Some(bytes) => Some(bytes),
             None => init_state(&made.manifest)?,
         },
-        RestartFrom::Resume => stored_state(&**store, entry.index.state).await?,
+        RestartFrom::Resume => recheck::state(&**store, id, entry.index.state).await?,
         RestartFrom::ResumeFrom(hash) => {
             if !was_committed(&**store, id, *hash).await? {
                 return Err(SpawnError::NoSuchState { actor: id, hash: *hash });
             }
-            stored_state(&**store, *hash).await?
+            recheck::state(&**store, id, *hash).await?
         }
         RestartFrom::Custom(bytes) => bytes.clone().map(Bytes::from),
     };
     check_state(&made, state.as_ref())?;
     let incarnation = recorder.incarnation() + 1;
-    Ok(NewActor { id, parent, incarnation, made, shared: shared.clone(), recorder, state })
+    let terms = terms(again, known);
+    Ok(NewActor { id, parent, incarnation, made, shared: shared.clone(), recorder, state, terms })
+}
+
+/// The next incarnation of an actor that is known here: what is not on disk yet is not waited for.
+async fn continued(shared: &Arc<Shared>, again: &Again, known: &Arc<Actor>) -> Result<NewActor, SpawnError> {
+    let (id, made, recorder) = (again.id, known.made.clone(), known.recorder.clone());
+    let store = shared.journal.store(recorder.ephemeral);
+    let parent = match known.parent_id {
+        None => None,
+        Some(parent) => Some(shared.tree.find(parent).ok_or(SpawnError::ParentGone(parent))?),
+    };
+    recheck::chain(&recorder, &**store).await?;
+    let state = match &again.from {
+        RestartFrom::Custom(bytes) => bytes.clone().map(Bytes::from),
+        _ => {
+            let committed = known.committed();
+            recheck::kept_state(&**store, id, &committed).await?;
+            committed.state
+        }
+    };
+    check_state(&made, state.as_ref())?;
+    let incarnation = recorder.incarnation() + 1;
+    let terms = terms(again, Some(known));
+    Ok(NewActor { id, parent, incarnation, made, shared: shared.clone(), recorder, state, terms })
+}
+
+fn terms(again: &Again, known: Option<&Arc<Actor>>) -> Terms {
+    again.terms.or_else(|| known.map(|known| known.terms)).unwrap_or_default()
 }
 
 /// The store that knows the actor.
@@ -209,17 +338,6 @@ async fn first_state(store: &dyn ChainStore, id: TheaterId) -> Result<Option<Byt
         return Ok(None);
     };
     Ok(Some(Bytes::copy_from_slice(payload::read_bin(state).map_err(damaged)?)))
-}
-
-async fn stored_state(store: &dyn ChainStore, hash: Digest) -> Result<Option<Bytes>, SpawnError> {
-    if hash.is_zero() {
-        return Ok(None);
-    }
-    match store.state(hash).await? {
-        Some(bytes) if Digest::of(&bytes) == hash => Ok(Some(bytes)),
-        Some(_) => Err(StoreError::Damaged(format!("the state {hash} does not hash to its name")).into()),
-        None => Err(StoreError::Damaged(format!("the state {hash} is missing")).into()),
-    }
 }
 
 /// Whether the actor's chain holds a transition to this state.

@@ -2,20 +2,25 @@
 
 use std::future::Future;
 use std::path::Path;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use theater_chain::data::{HandlerError, PermissionDenied, SupervisionAction};
+use theater_chain::data::{
+    self, AskedBy, ChildExited, HandlerError, Lane, PermissionDenied, ReasonRecord, SupervisionAction,
+};
 use theater_chain::{Digest, TheaterId, payload};
 use tokio::sync::oneshot;
 
 use crate::actor::{Actor, lock};
-use crate::error::CallError;
+use crate::anchors::Anchor;
+use crate::error::{ActorError, CallError};
 use crate::exits::ChildExit;
 use crate::export::{Export, Params, Results};
+use crate::inbox;
 use crate::message::{self, Message};
 use crate::request::{decoded, received};
 use crate::subtree::Subtree;
+use crate::watch::ChildErr;
 
 /// The start of a handler for one actor.
 pub struct Start<'a> {
@@ -76,12 +81,33 @@ impl<'a> Start<'a> {
     /// # Errors
     /// Another handler of this actor listens already.
     pub fn exits(&self, hook: impl FnMut(ChildExit) + Send + 'static) -> wasmtime::Result<()> {
-        let mut listening = lock(&self.actor.exit_hook);
-        if listening.is_some() {
+        if !self.actor.watch.exits(Box::new(hook)) {
             return Err(wasmtime::Error::msg("another handler listens to the exits of this actor's children"));
         }
-        *listening = Some(Arc::new(Mutex::new(Box::new(hook))));
         Ok(())
+    }
+
+    /// Has `hook` run whenever a message's call of a child answers `err`, as [`Start::exits`] does.
+    ///
+    /// # Errors
+    /// Another handler of this actor listens already.
+    pub fn errs(&self, hook: impl FnMut(ChildErr) + Send + 'static) -> wasmtime::Result<()> {
+        if !self.actor.watch.errs(Box::new(hook)) {
+            return Err(wasmtime::Error::msg("another handler listens to the errors of this actor's children"));
+        }
+        Ok(())
+    }
+
+    /// Has the heads of the children's chains recorded in this actor's; the first handler that asks
+    /// for it says how often.
+    pub fn anchor(&self, mode: Anchor) {
+        self.actor.anchors.begin(mode);
+    }
+
+    /// As [`Start::tree`], for children that are started while the actor starts, which waits for
+    /// them: so that one that waits for the actor finds the cycle.
+    pub fn starting_tree(&self) -> Subtree {
+        Subtree::new(self.actor)
     }
 }
 
@@ -117,7 +143,27 @@ impl ActorRef {
         params: &P,
         cause: Option<Digest>,
     ) -> impl Future<Output = Result<R, CallError>> + Send + use<P, R> {
-        let begun = self.begin(export, params, cause);
+        self.call_in(Lane::Mailbox, export, params, cause)
+    }
+
+    /// As [`ActorRef::call`], but before every message in the mailbox: for what has to be decided.
+    pub fn call_to_decide<P: Params, R: Results>(
+        &self,
+        export: &Export<P, R>,
+        params: &P,
+        cause: Option<Digest>,
+    ) -> impl Future<Output = Result<R, CallError>> + Send + use<P, R> {
+        self.call_in(Lane::Decision, export, params, cause)
+    }
+
+    fn call_in<P: Params, R: Results>(
+        &self,
+        lane: Lane,
+        export: &Export<P, R>,
+        params: &P,
+        cause: Option<Digest>,
+    ) -> impl Future<Output = Result<R, CallError>> + Send + use<P, R> {
+        let begun = self.begin(lane, export, params, cause);
         async move {
             let (actor, answer) = begun?;
             let answer = received(&actor, answer.await)?;
@@ -127,6 +173,7 @@ impl ActorRef {
 
     fn begin<P: Params, R: Results>(
         &self,
+        lane: Lane,
         export: &Export<P, R>,
         params: &P,
         cause: Option<Digest>,
@@ -138,7 +185,7 @@ impl ActorRef {
         let (reply, answer) = oneshot::channel();
         let mut message = Message::new(&actor.recorder, export, params, None)
             .map_err(|error| CallError::Answer { actor: self.id, reason: error.to_string() })?;
-        (message.reply, message.cause) = (Some(reply), cause);
+        (message.lane, message.reply, message.cause) = (lane, Some(reply), cause);
         message::deliver(&actor, message);
         Ok((actor, answer))
     }
@@ -174,8 +221,61 @@ impl ActorRef {
 
     /// Records a decision in the actor's chain, also while its guest runs; returns the event's hash,
     /// which a restart names as its cause.
-    pub fn record_decision(&self, decision: &SupervisionAction) -> Option<Digest> {
-        self.actor.upgrade().map(|actor| actor.recorder.append(decision, None).hash)
+    /// `decision` gets the hash of the event before it, from which its jitter derives.
+    pub fn record_decision(&self, decision: impl FnOnce(Digest) -> SupervisionAction) -> Option<Digest> {
+        self.actor.upgrade().map(|actor| actor.recorder.append_after(decision).hash)
+    }
+
+    /// Records that a restart of a child failed before an incarnation began, and returns the fact.
+    pub fn record_failed_start(&self, child: TheaterId, incarnation: u32, error: &ActorError) -> Option<Digest> {
+        let actor = self.actor.upgrade()?;
+        let event = ChildExited {
+            child,
+            incarnation,
+            reason: ReasonRecord::Abnormal(error.kind),
+            asked_by: AskedBy::Itself,
+            poison: false,
+            error_hash: Digest::ZERO,
+            at_ms: actor.shared.at_ms(),
+        };
+        let payload = actor.recorder.payload(&[("message", Some(&payload::text(&error.message)))]);
+        Some(actor.recorder.append(&event, payload).hash)
+    }
+
+    /// Records that a call of a child answered `err`, where a rule speaks of it; returns the fact.
+    pub fn record_erred(&self, erred: &ChildErr) -> Option<Digest> {
+        let actor = self.actor.upgrade()?;
+        let event = data::ChildErred {
+            child: erred.child,
+            incarnation: erred.incarnation,
+            error_hash: erred.error_hash,
+            at_ms: actor.shared.at_ms(),
+        };
+        let payload = actor.recorder.payload(&[("message", Some(&payload::text(&erred.message)))]);
+        Some(actor.recorder.append(&event, payload).hash)
+    }
+
+    /// Has the actor fail with this error, at once: a running call is interrupted, the children are
+    /// stopped in order.
+    pub fn fail(&self, error: ActorError) {
+        if let Some(actor) = self.actor.upgrade() {
+            actor.control.request_failure(error);
+            inbox::nudge(&actor);
+        }
+    }
+
+    /// Has the actor end as if it were asked to, after the running call. To its parent it ends by
+    /// itself.
+    pub fn stop(&self) {
+        if let Some(actor) = self.actor.upgrade() {
+            actor.control.request_stop();
+            inbox::nudge(&actor);
+        }
+    }
+
+    /// Whether the actor is to end.
+    pub fn is_ending(&self) -> bool {
+        self.actor.upgrade().is_none_or(|actor| actor.control.is_stopping() || lock(&actor.family).closed)
     }
 
     /// Records that this handler failed, or that a callback answered `err`: it changes nothing else.

@@ -7,7 +7,7 @@ use theater_chain::data::KillCause;
 
 use crate::actor::{Actor, lock};
 use crate::exits::StoppedBy;
-use crate::inbox;
+use crate::inbox::{self, Phase};
 use crate::sources::within;
 
 /// How long a stop waits before it kills.
@@ -24,15 +24,24 @@ pub enum Shutdown {
 /// How long a stop waits where nothing else is declared.
 pub(crate) const DEFAULT: Duration = Duration::from_secs(5);
 
-/// The default for a child: 5 s, and for one that supervises others as long as these take, since
-/// each of them has its own time.
+/// What its parent's handler declared for a child, else 5 s, and for one that supervises others as
+/// long as these take, since each of them has its own time.
 pub(crate) fn default_time(child: &Actor) -> Shutdown {
+    if let Some(declared) = child.terms.shutdown {
+        return declared;
+    }
     if lock(&child.family).children.is_empty() { Shutdown::Within(DEFAULT) } else { Shutdown::Infinity }
 }
 
-/// Stops an actor and everything below it; returns when all of it has ended.
+/// Stops an actor and everything below it; returns when all of it has ended. One that starts has
+/// nothing to finish: it is killed.
 pub(crate) async fn stop(actor: &Arc<Actor>, shutdown: Shutdown, by: StoppedBy) {
     let limit = match shutdown {
+        _ if matches!(lock(&actor.inbox).phase, Phase::Starting) => {
+            kill(actor, KillCause::Host, by);
+            actor.wait_ended().await;
+            return;
+        }
         Shutdown::BrutalKill => {
             kill(actor, KillCause::Host, by);
             actor.wait_ended().await;

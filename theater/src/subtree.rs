@@ -7,15 +7,16 @@ use std::sync::Arc;
 use bytes::Bytes;
 use theater_chain::{Digest, StoreError, TheaterId};
 
-use crate::actor::{Actor, lock};
+use crate::actor::{Actor, Terms, lock};
 use crate::background::Background;
 use crate::bring_up::Started;
 use crate::chain_view::ChainView;
+use crate::cursor::EventCursor;
 use crate::error::{CycleError, SpawnError};
-use crate::exits::StoppedBy;
+use crate::exits::{ChildExit, HeldMailbox, StoppedBy};
 use crate::manifest::ManifestConfig;
 use crate::process::ActorProcess;
-use crate::spawn::{self, Origin, RestartFrom, find_store};
+use crate::spawn::{self, Again, FailedStart, New, Origin, RestartFrom, find_store};
 use crate::stop::{self, Shutdown};
 use crate::waits::Edge;
 
@@ -25,6 +26,36 @@ pub struct Subtree {
     actor: Arc<Actor>,
     /// Whether the actor's guest waits for what is done here, so that cycles are found.
     waiting: bool,
+    /// How children that are started are stopped.
+    terms: Terms,
+}
+
+/// A restart by policy.
+pub struct Attempt {
+    /// The child.
+    pub child: TheaterId,
+    /// The state that it begins with.
+    pub from: RestartFrom,
+    /// The decision.
+    pub event: Option<Digest>,
+    /// The messages that wait for it, where the child ended before.
+    pub mailbox: Option<HeldMailbox>,
+    /// Messages that it began and that are to be delivered again, by the seqs of their `call`s.
+    pub redeliver: Vec<u64>,
+    /// Which messages never happened: their senders restart from before.
+    pub undone: Arc<dyn Fn(&str) -> bool + Send + Sync>,
+}
+
+/// A restart by policy that failed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct FailedAttempt {
+    /// Why.
+    pub error: SpawnError,
+    /// The fact, where an incarnation began: it is in the actor's chain, and no hook was told.
+    pub exit: Option<ChildExit>,
+    /// The messages that wait for the next attempt; dropped, they become dead letters.
+    pub mailbox: Option<HeldMailbox>,
 }
 
 /// Why something could not be done to a child.
@@ -42,13 +73,32 @@ pub enum ChildError {
     Store(#[from] StoreError),
 }
 
+impl From<ChildError> for SpawnError {
+    fn from(error: ChildError) -> Self {
+        match error {
+            ChildError::NotFound(id) => Self::NotFound(id),
+            ChildError::Cycle(cycle) => Self::Cycle(cycle),
+            ChildError::Store(store) => Self::Store(store),
+        }
+    }
+}
+
 impl Subtree {
     pub(crate) fn new(actor: &Arc<Actor>) -> Self {
-        Self { actor: actor.clone(), waiting: true }
+        Self { actor: actor.clone(), waiting: true, terms: Terms::default() }
     }
 
     pub(crate) fn unwaiting(actor: &Arc<Actor>) -> Self {
-        Self { actor: actor.clone(), waiting: false }
+        Self { actor: actor.clone(), waiting: false, terms: Terms::default() }
+    }
+
+    /// The same subtree; children started here are stopped so, for as long as they live. `None`:
+    /// within 5 s, those with children of their own without limit. Those that are `together` are
+    /// stopped at the same time when the actor ends, and not one after the other.
+    #[must_use]
+    pub fn stopped_with(mut self, shutdown: Option<Shutdown>, together: bool) -> Self {
+        self.terms = Terms { shutdown, together };
+        self
     }
 
     /// The folder that child manifests are relative to.
@@ -79,7 +129,23 @@ impl Subtree {
         init: Option<Vec<u8>>,
         begun: Digest,
     ) -> Result<Option<TheaterId>, SpawnError> {
-        self.start(manifest, Origin::Init(init.map(Bytes::from)), begun).await
+        let id = TheaterId::of_spawn(&begun);
+        self.start(id, manifest, Origin::Init(init.map(Bytes::from)), begun).await
+    }
+
+    /// As [`Subtree::spawn`], of a child with a spec: its id follows from that of the spec. The
+    /// event that leads to it is the start of this actor.
+    ///
+    /// # Errors
+    /// See [`SpawnError`].
+    pub async fn spawn_declared(
+        &self,
+        spec_id: &str,
+        manifest: ManifestConfig,
+    ) -> Result<Option<TheaterId>, SpawnError> {
+        let id = TheaterId::of_spec(&self.actor.id, spec_id);
+        let begun = self.actor.started.get().copied().unwrap_or_default();
+        self.start(id, manifest, Origin::Init(None), begun).await
     }
 
     /// As [`Subtree::spawn`], but from state bytes and without `init`.
@@ -92,19 +158,21 @@ impl Subtree {
         state: Option<Vec<u8>>,
         begun: Digest,
     ) -> Result<Option<TheaterId>, SpawnError> {
-        self.start(manifest, Origin::State(state.map(Bytes::from)), begun).await
+        let id = TheaterId::of_spawn(&begun);
+        self.start(id, manifest, Origin::State(state.map(Bytes::from)), begun).await
     }
 
     async fn start(
         &self,
+        id: TheaterId,
         manifest: ManifestConfig,
         origin: Origin,
         begun: Digest,
     ) -> Result<Option<TheaterId>, SpawnError> {
-        let id = TheaterId::of_spawn(&begun);
         let _edge = self.edge(id)?;
         let shared = self.actor.shared.clone();
-        let start = spawn::spawn(shared.clone(), Some(self.actor.clone()), id, manifest, origin, Some(begun));
+        let (parent, parent_event, terms) = (Some(self.actor.clone()), Some(begun), self.terms);
+        let start = spawn::spawn(shared.clone(), New { parent, id, manifest, origin, parent_event, terms });
         // In a task of its own: the host call that waits for it runs on the guest's small stack.
         let started = shared.spawn(start).await.map_err(|_| SpawnError::ShuttingDown)??;
         Ok((started == Started::Running).then_some(id))
@@ -138,20 +206,57 @@ impl Subtree {
         from: RestartFrom,
         event: Option<Digest>,
     ) -> Result<Option<TheaterId>, SpawnError> {
-        self.require(child).await.map_err(|error| match error {
-            ChildError::NotFound(id) => SpawnError::NotFound(id),
-            ChildError::Cycle(cycle) => SpawnError::Cycle(cycle),
-            ChildError::Store(store) => SpawnError::Store(store),
-        })?;
+        self.require(child).await?;
         if self.alive(child).is_some_and(|actor| lock(&actor.inbox).is_over()) {
             // A failed child waited for its supervisor, which is what this is.
             self.actor.shared.tree.waits.forget(child);
         }
         let _edge = self.edge(child)?;
         let shared = self.actor.shared.clone();
-        let restart = spawn::restart(shared.clone(), child, from, event, StoppedBy::ParentQuietly);
+        let restart = spawn::restart(shared.clone(), self.again(child, from, event));
         let started = Background::run_busy(&shared, restart).await.ok_or(SpawnError::ShuttingDown)??;
         Ok((started == Started::Running).then_some(child))
+    }
+
+    fn again(&self, child: TheaterId, from: RestartFrom, event: Option<Digest>) -> Again {
+        let terms = (self.terms != Terms::default()).then_some(self.terms);
+        Again { terms, ..Again::new(child, from, event, StoppedBy::ParentQuietly) }
+    }
+
+    /// As [`Subtree::restart`], by policy: when the start fails, the fact is in this actor's chain
+    /// and the messages wait for the next attempt. Nobody's guest waits for it.
+    ///
+    /// # Errors
+    /// Why the start failed, and what is left.
+    pub async fn attempt(&self, attempt: Attempt) -> Result<Option<TheaterId>, FailedAttempt> {
+        let child = attempt.child;
+        let failed = |error| FailedAttempt { error, exit: None, mailbox: None };
+        if self.alive(child).is_none() {
+            self.require(child).await.map_err(|error| failed(error.into()))?;
+        }
+        self.actor.shared.tree.waits.forget(child);
+        let shared = self.actor.shared.clone();
+        let again = Again {
+            redeliver: attempt.redeliver,
+            undone: attempt.undone,
+            ..self.again(child, attempt.from, attempt.event)
+        };
+        let started = Background::run_busy(&shared, spawn::attempt(shared.clone(), again, attempt.mailbox)).await;
+        match started.ok_or_else(|| failed(SpawnError::ShuttingDown))? {
+            Ok(started) => Ok((started == Started::Running).then_some(child)),
+            Err(FailedStart { error, exit, mailbox }) => {
+                Err(FailedAttempt { error, exit: exit.map(|exit| *exit), mailbox })
+            }
+        }
+    }
+
+    /// Stops a child that will be restarted; its messages wait for that. Dropped, they become dead
+    /// letters. `None`: there was nothing to stop and nothing waits.
+    pub async fn hold(&self, child: TheaterId) -> Option<HeldMailbox> {
+        self.alive(child)?;
+        let held = spawn::stop_and_hold(&self.actor.shared, child, StoppedBy::ParentQuietly).await?;
+        held.expect_restart();
+        Some(held)
     }
 
     /// How a child stands, alive or ended.
@@ -201,6 +306,19 @@ impl Subtree {
             none if none.is_zero() => Ok(None),
             hash => Ok(store.state(hash).await?),
         }
+    }
+
+    /// The hash of the last committed state of a child that is alive or whose messages wait.
+    pub fn state_hash(&self, child: TheaterId) -> Option<Digest> {
+        self.alive(child).map(|actor| actor.committed().hash)
+    }
+
+    /// Follows the chain of a child that is alive, from the start of its incarnation on.
+    pub fn follow(&self, child: TheaterId) -> Option<EventCursor> {
+        let actor = self.alive(child)?;
+        let journal = &self.actor.shared.journal;
+        let store = journal.store(actor.recorder.ephemeral).clone();
+        Some(EventCursor::new(child, actor.recorder.started(), store, journal.commits()))
     }
 
     /// The chain of a child, alive or ended.

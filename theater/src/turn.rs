@@ -9,8 +9,9 @@ use theater_chain::data::{ActorErrorData, Call, CallReturned, ErrorType, KillCau
 use theater_chain::{Answered, Digest, payload};
 
 use crate::ActorInstance;
-use crate::actor::{Actor, Committed};
+use crate::actor::{Actor, Committed, Interruption, lock};
 use crate::actor_store::{Slots, Turn};
+use crate::anchors;
 use crate::drive::{Drive, drive};
 use crate::error::{ActorError, CallError};
 use crate::exit::ExitReason;
@@ -19,8 +20,10 @@ use crate::failure;
 use crate::inbox::Life;
 use crate::journal::Extras;
 use crate::manifest::Durability;
-use crate::message::{Answer, Message};
+use crate::message::{self, Answer, Message};
+use crate::poison::Answers;
 use crate::recorder::Appended;
+use crate::watch;
 
 /// MessagePack's nil: no params.
 const NIL: u8 = 0xc0;
@@ -43,13 +46,23 @@ pub(crate) struct Finished {
     pub(crate) failed: Option<FailedCall>,
 }
 
-/// A call that ended its actor, and the error that its caller gets.
+/// A call that ended its actor, and the error that its caller gets unless it is delivered again.
 pub(crate) struct FailedCall {
     message: Message,
     error: CallError,
 }
 
 impl FailedCall {
+    /// The message, to be delivered again.
+    pub(crate) fn again(self) -> Message {
+        self.message
+    }
+
+    /// Whether it was a message, and not a callback or a start.
+    pub(crate) fn is_message(&self) -> bool {
+        self.message.id.is_some()
+    }
+
     pub(crate) fn tell(self) {
         if let Some(reply) = self.message.reply {
             let _ = reply.send(Err(self.error));
@@ -80,9 +93,10 @@ pub(crate) async fn turn(
         let call = found.def.invoke(store, instance, &found.index, before.state.as_deref(), params);
         drive(&actor, mode.budget, &busy, call).await
     };
-    let turn = std::mem::take(&mut live.store.data_mut().turn);
+    let mut turn = std::mem::take(&mut live.store.data_mut().turn);
     let refused = live.store.data().memory.refused;
-    let open = Open { actor: &actor, message: *message, before };
+    let answers = std::mem::take(&mut turn.answers);
+    let open = Open { actor: &actor, message: *message, before, answers };
     match outcome {
         Drive::Done(Ok(CallReturn::Ok { state, result })) => match open.check_limits(state.as_deref(), &result) {
             Ok(()) => open.commit(live, turn, state, result).await,
@@ -101,7 +115,8 @@ pub(crate) async fn turn(
             let reason = format!("{what} ran for more than {:?}", mode.budget);
             open.fail(live.into_slots(), ActorError::new(ErrorType::CallTimeout, reason))
         }
-        Drive::Killed(cause) => open.kill(live.into_slots(), cause),
+        Drive::Interrupted(Interruption::Killed(cause)) => open.kill(live.into_slots(), cause),
+        Drive::Interrupted(Interruption::Failed(error)) => open.fail(live.into_slots(), *error),
     }
 }
 
@@ -124,6 +139,8 @@ struct Open<'a> {
     actor: &'a Arc<Actor>,
     message: Message,
     before: Committed,
+    /// What the host calls answered.
+    answers: Answers,
 }
 
 impl Open<'_> {
@@ -171,6 +188,7 @@ impl Open<'_> {
             let event = CallReturned { ok: true, state_hash: self.before.hash };
             self.actor.recorder.append_with(&event, payload, |event, _| self.leaving(&turn, event.seq, event.hash))
         };
+        anchors::touch(self.actor);
         if self.settle(&appended).await.is_err() {
             // The store has failed: nothing may leave any more.
             return Finished { life: Life::Live(live), end: Some(ExitReason::Killed(KillCause::Host)), failed: None };
@@ -219,6 +237,10 @@ impl Open<'_> {
             answered: self.answered(event.seq),
             ..Extras::default()
         });
+        anchors::touch(self.actor);
+        if self.message.id.is_some() {
+            watch::tell_err(self.actor, reason, appended.hash);
+        }
         if self.settle(&appended).await.is_ok() {
             self.answer(result, &appended);
         }
@@ -237,7 +259,16 @@ impl Open<'_> {
     }
 
     fn ended(self, slots: Slots, reason: ExitReason, error: ActorError) -> Finished {
+        let poison = self
+            .message
+            .id
+            .as_ref()
+            .is_some_and(|id| self.actor.recorder.poison.is_repeated(id, self.before.hash, &self.answers, &error));
         record_error(self.actor, &error, self.before.hash, self.message.id.as_deref(), |seq| self.answered(seq));
+        if poison {
+            message::quarantined(self.actor, &self.message);
+            lock(&self.actor.inbox).poisoned = true;
+        }
         let call_error = CallError::Failed { actor: self.actor.id, error };
         let failed = FailedCall { message: self.message, error: call_error };
         Finished { life: Life::Parked(slots), end: Some(reason), failed: Some(failed) }

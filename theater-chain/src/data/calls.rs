@@ -38,6 +38,8 @@ pub struct Call {
 pub enum Lane {
     /// Part of a start: `init`, `resumed`.
     Start,
+    /// What a supervisor is asked to decide; before any message.
+    Decision,
     /// A message or a callback.
     Mailbox,
 }

@@ -17,6 +17,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use theater_chain::Digest;
 
+use crate::handler::ConfigFault;
+
 pub use files::{FileError, read_below};
 pub use parse::HandlerEntry;
 pub(crate) use parse::PermissionTable;
@@ -89,6 +91,15 @@ impl ManifestConfig {
         self.handlers[index].config.read(self)
     }
 
+    /// An error with every fault of the entry at `index`, each with its line; none: fine.
+    pub(crate) fn refuse(&self, index: usize, faults: Vec<ConfigFault>) -> Result<(), ManifestError> {
+        let mut errors = faults.into_iter().map(|fault| self.handlers[index].config.fault(self, &fault));
+        match errors.next() {
+            None => Ok(()),
+            Some(first) => Err(ManifestError { more: errors.collect(), ..first }),
+        }
+    }
+
     /// The permissions that the entry at `index` asks for.
     pub(crate) fn permissions<T: DeserializeOwned + Default>(&self, index: usize) -> Result<T, ManifestError> {
         self.handlers[index].permissions.as_ref().map_or_else(|| Ok(T::default()), |table| table.read(self))
@@ -154,9 +165,13 @@ impl Default for Limits {
     }
 }
 
-/// A manifest cannot be used: file, line and reason in one sentence.
+/// A manifest cannot be used: file, line and reason in one sentence, a line for each fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{file}{}: {reason}", .line.map_or(String::new(), |line| format!(":{line}")))]
+#[error(
+    "{file}{}: {reason}{}",
+    .line.map_or(String::new(), |line| format!(":{line}")),
+    .more.iter().map(|more| format!("\n{more}")).collect::<String>()
+)]
 pub struct ManifestError {
     /// The manifest file.
     pub file: String,
@@ -164,6 +179,8 @@ pub struct ManifestError {
     pub line: Option<usize>,
     /// What is wrong and what to do.
     pub reason: String,
+    /// What else is wrong.
+    pub more: Vec<Self>,
 }
 
 impl ManifestError {
@@ -176,6 +193,6 @@ impl ManifestError {
         for letter in reason.chars().take(Self::LONGEST) {
             if letter.is_control() { shown.extend(letter.escape_default()) } else { shown.push(letter) }
         }
-        Self { file: file.display().to_string(), line, reason: shown }
+        Self { file: file.display().to_string(), line, reason: shown, more: Vec::new() }
     }
 }

@@ -12,6 +12,8 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::fault::{self, line_of, located};
 use super::quantity::{Count, Rate, Size, Time};
+use crate::handler::ConfigFault;
+
 use super::{Durability, Limits, MAX_MANIFEST, ManifestConfig, ManifestError};
 
 /// A `[[handlers]]` entry.
@@ -77,6 +79,20 @@ impl PlacedTable {
         Some(located(&manifest.path, &manifest.source, &error, Some(at)))
     }
 
+    /// A fault that a handler found.
+    pub(super) fn fault(&self, manifest: &ManifestConfig, fault: &ConfigFault) -> ManifestError {
+        let line = self.reparse(manifest).map(|(at, table)| {
+            // Where the key is missing its table is to be looked at.
+            let found = (0..=fault.key.len()).rev().find_map(|steps| key_at(&table, &fault.key[..steps]));
+            line_of(&manifest.source, found.unwrap_or(at))
+        });
+        let reason = match fault.key.join(".") {
+            key if key.is_empty() => fault.reason.clone(),
+            key => format!("`{key}`: {}", fault.reason),
+        };
+        ManifestError::new(&manifest.path, line, &reason)
+    }
+
     fn unread(&self, manifest: &ManifestConfig, key: &str) -> ManifestError {
         // Steps into an optional value are written as `?`.
         let steps: Vec<&str> = key.split('.').filter(|step| *step != "?").collect();
@@ -109,14 +125,17 @@ impl PlacedTable {
 }
 
 /// Where the key stands to which the steps lead.
-fn key_at(value: &DeValue<'_>, steps: &[&str]) -> Option<usize> {
+fn key_at<S: AsRef<str>>(value: &DeValue<'_>, steps: &[S]) -> Option<usize> {
     let (step, rest) = steps.split_first()?;
     match value {
         DeValue::Table(table) => {
-            let (key, value) = table.get_key_value(*step)?;
+            let (key, value) = table.get_key_value(step.as_ref())?;
             if rest.is_empty() { Some(key.span().start) } else { key_at(value.get_ref(), rest) }
         }
-        DeValue::Array(items) => key_at(items.get(step.parse::<usize>().ok()?)?.get_ref(), rest),
+        DeValue::Array(items) => {
+            let item = items.get(step.as_ref().parse::<usize>().ok()?)?;
+            if rest.is_empty() { Some(item.span().start) } else { key_at(item.get_ref(), rest) }
+        }
         _ => None,
     }
 }
