@@ -1,6 +1,6 @@
 //! Asking the process that runs a tree, through the socket in its folder.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, ErrorKind, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
@@ -47,6 +47,17 @@ impl Client {
         self.exchange(command, None)
     }
 
+    /// Waits this long, and says whether the process has ended meanwhile.
+    pub(crate) fn ended_within(&mut self, time: Duration) -> bool {
+        if self.stream.get_ref().set_read_timeout(Some(time)).is_err() {
+            return true;
+        }
+        match self.stream.fill_buf() {
+            Ok(unasked) => unasked.is_empty(),
+            Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+        }
+    }
+
     fn exchange(
         &mut self,
         command: &TheaterCommand,
@@ -65,7 +76,7 @@ impl Client {
         line.clear();
         match self.stream.read_line(&mut line) {
             Ok(0) => return Ok(None),
-            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return Ok(None),
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(None),
             read => read.map_err(failed)?,
         };
         match serde_json::from_str(&line) {

@@ -2,10 +2,12 @@
 //! event to a decision. It has no clock, no randomness and does no I/O, so that whoever has the
 //! chains can recompute each decision.
 
+pub mod cut;
 mod decision;
 mod engine;
 pub mod pattern;
 mod policy;
+mod read;
 mod record;
 
 pub use decision::{Class, Decision, Exit, GuestDecision, Question, Step};
@@ -14,3 +16,4 @@ pub use policy::{
     AnchorMode, AutoShutdown, Backoff, ErrorMatch, EventFilter, Group, OnExhausted, OnNoCut, Policy, RestartType, Rule,
     RuleAction, Shutdown, Spawned, Spec, StateChoice, Strategy,
 };
+pub use read::{Fault, Warning, of_manifest, read};

@@ -154,7 +154,11 @@ async fn start_handlers(actor: &Arc<Actor>, slots: &mut Slots) -> Result<(), Exi
         let started = match handler.start(Start::new(actor, handler.name()), &actor.made.manifest, index, held) {
             Ok(starting) => tokio::select! {
                 biased;
-                why = actor.control.interrupted() => return Err(interrupted(actor, why)),
+                () = actor.control.stopping() => {
+                    // Nothing of it runs yet; a handler may wait for children that do not start.
+                    let why = actor.control.interruption();
+                    return Err(why.map_or(ExitReason::Shutdown, |why| interrupted(actor, why)));
+                }
                 started = starting => started.map_err(|error| format!("{error:#}")),
             },
             Err(error) => Err(error.to_string()),

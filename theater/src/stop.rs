@@ -33,11 +33,11 @@ pub(crate) fn default_time(child: &Actor) -> Shutdown {
     if lock(&child.family).children.is_empty() { Shutdown::Within(DEFAULT) } else { Shutdown::Infinity }
 }
 
-/// Stops an actor and everything below it; returns when all of it has ended. One that starts has
-/// nothing to finish: it is killed.
+/// Stops an actor and everything below it; returns when all of it has ended. A child that starts
+/// has nothing to finish for its parent: it is killed.
 pub(crate) async fn stop(actor: &Arc<Actor>, shutdown: Shutdown, by: StoppedBy) {
     let limit = match shutdown {
-        _ if matches!(lock(&actor.inbox).phase, Phase::Starting) => {
+        _ if by == StoppedBy::ParentQuietly && matches!(lock(&actor.inbox).phase, Phase::Starting) => {
             kill(actor, KillCause::Host, by);
             actor.wait_ended().await;
             return;

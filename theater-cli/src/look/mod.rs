@@ -1,5 +1,6 @@
 //! The commands that read a record: while a process writes it, and afterwards.
 
+mod declared;
 pub(crate) mod events;
 pub(crate) mod find;
 pub(crate) mod record;

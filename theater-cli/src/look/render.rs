@@ -61,11 +61,20 @@ fn short_hash(text: &str) -> String {
     }
 }
 
-fn cut(text: &str, max: usize) -> String {
+pub(super) fn cut(text: &str, max: usize) -> String {
     match text.char_indices().nth(max) {
         Some((at, _)) => format!("{}..", &text[..at]),
         None => text.to_owned(),
     }
+}
+
+/// Text that cannot steer a terminal: what could is written as its escape.
+pub(super) fn plain_text(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
+    }
+    out
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use theater_chain::{Digest, TheaterId};
 use crate::policy::Backoff;
 
 /// The delay before attempt number `attempt`, without jitter, in ms.
-pub(super) fn delay_ms(backoff: Option<&Backoff>, attempt: u32) -> u64 {
+pub(crate) fn delay_ms(backoff: Option<&Backoff>, attempt: u32) -> u64 {
     let Some(backoff) = backoff else { return 0 };
     let grown = backoff.initial_ms as f64 * power(backoff.factor, attempt.saturating_sub(1));
     // What is too large for a float's whole numbers is beyond `max`; `as` saturates.
