@@ -60,9 +60,38 @@ impl Budget {
     pub(super) fn usage(&self, at_ms: u64) -> Usage {
         Usage { used: self.ring.used(at_ms), max: self.max, within_ms: self.within_ms }
     }
+}
 
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.ring.len()
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn a_budget_keeps_one_attempt_more_than_there_may_be() {
+        let mut budget = Budget::new(Some(10), 1_000_000_000).unwrap();
+        for at_ms in 0..100_000 {
+            let charge = budget.charge(at_ms);
+            assert_eq!(u64::from(charge.window), (at_ms + 1).min(11));
+            assert_eq!(charge.exhausted, at_ms >= 10);
+            assert!(budget.ring.len() <= 11);
+        }
+        assert_eq!(budget.usage(2_000_000_000).used, 0);
+    }
+
+    #[test]
+    fn more_than_half_is_crossed_once_on_the_way_up() {
+        for (max, crossing) in [(0, 1), (1, 1), (2, 2), (3, 2), (10, 6)] {
+            let mut budget = Budget::new(Some(max), 1_000).unwrap();
+            for count in 1..=max + 1 {
+                assert_eq!(budget.charge(0).crossed, count == crossing, "{count} of {max}");
+            }
+        }
+    }
+
+    #[test]
+    fn without_a_maximum_there_is_no_budget() {
+        assert!(Budget::new(None, 1_000).is_none());
     }
 }

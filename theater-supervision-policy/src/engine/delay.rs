@@ -42,3 +42,47 @@ fn power(base: f64, mut exponent: u32) -> f64 {
     }
     product
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BACKOFF: Backoff =
+        Backoff { initial_ms: 100, factor: 2.0, max_ms: 30_000, jitter: 0.1, reset_after_ms: 60_000 };
+
+    #[test]
+    fn delays_grow_to_the_longest() {
+        for (attempt, expected) in [(1, 100), (2, 200), (9, 25_600), (10, 30_000), (2_000, 30_000), (u32::MAX, 30_000)]
+        {
+            assert_eq!(delay_ms(Some(&BACKOFF), attempt), expected, "attempt {attempt}");
+        }
+        let steady = Backoff { factor: 1.0, ..BACKOFF };
+        assert_eq!(delay_ms(Some(&steady), u32::MAX), 100);
+        assert_eq!(delay_ms(None, 7), 0);
+    }
+
+    #[test]
+    fn jitter_stays_within_its_share_and_under_the_longest() {
+        let child = TheaterId::from_bytes([7; 16]);
+        let wide = Backoff { jitter: 1.0, ..BACKOFF };
+        let (mut low, mut high) = (u64::MAX, 0);
+        for n in 0_u32..2_000 {
+            let parent = Digest::of(&n.to_be_bytes());
+            let jittered = jittered_ms(Some(&BACKOFF), 10_000, &parent, &child);
+            assert!((9_000..=11_000).contains(&jittered), "{jittered}");
+            (low, high) = (low.min(jittered), high.max(jittered));
+            assert!(jittered_ms(Some(&wide), 20_000, &parent, &child) <= 30_000);
+        }
+        assert!(low < 9_050 && high > 10_950, "{low} to {high}");
+    }
+
+    #[test]
+    fn jitter_depends_on_place_and_child() {
+        let of = |parent: u8, child: u8| unit(&Digest([parent; 32]), &TheaterId::from_bytes([child; 16]));
+        assert_eq!(of(1, 1).to_bits(), of(1, 1).to_bits());
+        assert_ne!(of(1, 1).to_bits(), of(2, 1).to_bits());
+        assert_ne!(of(1, 1).to_bits(), of(1, 2).to_bits());
+        let none = Backoff { jitter: 0.0, ..BACKOFF };
+        assert_eq!(jittered_ms(Some(&none), 123, &Digest::ZERO, &TheaterId::from_bytes([1; 16])), 123);
+    }
+}
