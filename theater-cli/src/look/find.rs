@@ -1,10 +1,11 @@
 //! Which actor is meant: an id, the beginning of one, or a path in the tree.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use theater::chain::ActorEntry;
 use theater::{ChainStore, TheaterId};
 
+use super::declared::spec_ids;
 use super::record;
 use crate::failure::Failure;
 
@@ -15,16 +16,38 @@ const LISTED: usize = 20;
 pub(crate) struct Actors {
     entries: Vec<ActorEntry>,
     by_id: HashMap<TheaterId, usize>,
+    /// The spec ids of declared children: in a path they stand for the names.
+    specs: HashMap<TheaterId, String>,
 }
 
 impl Actors {
     pub(crate) async fn read(store: &dyn ChainStore) -> Result<Self, Failure> {
-        Ok(Self::of(record::actors(store).await?))
+        let entries = record::actors(store).await?;
+        let specs = spec_ids(store, &entries).await?;
+        Ok(Self::of(entries, specs))
     }
 
-    fn of(entries: Vec<ActorEntry>) -> Self {
+    fn of(entries: Vec<ActorEntry>, specs: HashMap<TheaterId, String>) -> Self {
         let by_id = entries.iter().enumerate().map(|(at, entry)| (entry.id, at)).collect();
-        Self { entries, by_id }
+        Self { entries, by_id, specs }
+    }
+
+    /// What an actor is called in a path.
+    fn name<'a>(&'a self, actor: &'a ActorEntry) -> &'a str {
+        self.specs.get(&actor.id).unwrap_or(&actor.index.name)
+    }
+
+    /// An actor and everything below it, parents before their children.
+    pub(crate) fn subtree(&self, root: &ActorEntry) -> Vec<&ActorEntry> {
+        let mut within = HashSet::from([root.id]);
+        // Whoever is started was started after its parent.
+        self.entries
+            .iter()
+            .filter(|actor| {
+                let is_below = actor.index.parent.is_some_and(|parent| within.contains(&parent));
+                actor.id == root.id || is_below && within.insert(actor.id)
+            })
+            .collect()
     }
 
     /// The actor with this id.
@@ -39,12 +62,12 @@ impl Actors {
 
     /// The names from the root down to an actor.
     pub(crate) fn path(&self, actor: &ActorEntry) -> String {
-        let mut names = vec![actor.index.name.as_str()];
+        let mut names = vec![self.name(actor)];
         let mut parent = actor.index.parent;
         // A damaged record may hold a circle.
         while let Some(above) = parent.and_then(|id| self.by_id.get(&id)).filter(|_| names.len() < 1_000) {
             let above = &self.entries[*above];
-            names.push(&above.index.name);
+            names.push(self.name(above));
             parent = above.index.parent;
         }
         names.reverse();
@@ -73,7 +96,8 @@ impl Actors {
 
     fn unknown(&self, text: &str, wanted: &str) -> Failure {
         let name = wanted.rsplit('/').next().unwrap_or(wanted);
-        let near: Vec<&ActorEntry> = self.entries.iter().filter(|actor| actor.index.name == name).collect();
+        let near: Vec<&ActorEntry> =
+            self.entries.iter().filter(|actor| actor.index.name == name || self.name(actor) == name).collect();
         if near.is_empty() {
             return Failure::new(format!("no actor {text:?} in the record")).help("`theater tree` shows the actors");
         }
@@ -118,13 +142,15 @@ mod tests {
     }
 
     fn bank() -> Actors {
-        Actors::of(vec![
+        let entries = vec![
             entry(0xab, "bank", None),
-            entry(0xa1, "ledger", Some(0xab)),
+            entry(0xa1, "book", Some(0xab)),
             entry(0x11, "worker", Some(0xab)),
             entry(0x12, "worker", Some(0xab)),
             entry(0x33, "abab", Some(0x11)),
-        ])
+        ];
+        let specs = HashMap::from([(TheaterId::from_bytes([0xa1; 16]), "ledger".to_owned())]);
+        Actors::of(entries, specs)
     }
 
     #[track_caller]
@@ -151,10 +177,23 @@ mod tests {
     }
 
     #[test]
+    fn the_subtree_is_all_below() {
+        let bank = bank();
+        let ids = |text: &str| {
+            let found = bank.subtree(bank.find(text).unwrap());
+            found.iter().map(|actor| actor.id.as_bytes()[0]).collect::<Vec<_>>()
+        };
+        assert_eq!(ids("bank"), [0xab, 0xa1, 0x11, 0x12, 0x33]);
+        assert_eq!(ids("1111"), [0x11, 0x33]);
+        assert_eq!(ids("bank/ledger"), [0xa1]);
+    }
+
+    #[test]
     fn what_is_ambiguous_or_unknown_says_so() {
         refuses("a", &["2 actors", &"ab".repeat(16), &"a1".repeat(16)]);
         refuses("bank/worker", &["2 actors", &"11".repeat(16), &"12".repeat(16), "by its id"]);
         refuses("ledger", &["no actor", "bank/ledger"]);
+        refuses("book", &["no actor", "bank/ledger"]);
         refuses("bank/nobody", &["no actor", "theater tree"]);
         refuses("", &["no actor"]);
         refuses("/", &["no actor"]);

@@ -33,7 +33,10 @@ fn the_tree_is_told_live_and_from_the_chains() {
     let live: Value = serde_json::from_str(&live.out).unwrap();
     assert_eq!(ids(&live), children);
     let second = json!({
-        "id": children[1], "name": "counter", "status": "running", "incarnation": 2, "restarts": 1, "children": [],
+        "id": children[1], "name": "counter", "spec_id": null, "status": "running", "incarnation": 2, "restarts": 1,
+        "strategy": null, "budget": null, "backoff_left_ms": null, "quarantined": [], "last_error": null,
+        "last_decision": null, "restart_rate_per_min": 1, "transition_rate_per_min": 2, "escalations": 0,
+        "children": [],
     });
     assert_eq!(live["children"][1], second);
     assert_eq!((&live["name"], &live["status"]), (&json!("relay"), &json!("running")));
@@ -44,6 +47,9 @@ fn the_tree_is_told_live_and_from_the_chains() {
     assert!(after.err.contains("this is what the chains say"), "{after:?}");
     let after: Value = serde_json::from_str(&after.out).unwrap();
     assert_eq!(ids(&after), children);
+    for kept in ["restart_rate_per_min", "transition_rate_per_min", "last_error", "last_decision"] {
+        assert_eq!(after["children"][1][kept], live["children"][1][kept], "{kept}");
+    }
     assert_eq!(after["children"][1]["incarnation"], 2);
     assert_eq!(after["children"][1]["status"], "stopped");
 
