@@ -2,6 +2,7 @@
 //! event to a decision. It has no clock, no randomness and does no I/O, so that whoever has the
 //! chains can recompute each decision.
 
+mod audit;
 pub mod cut;
 mod decision;
 mod engine;
@@ -10,6 +11,7 @@ mod policy;
 mod read;
 mod record;
 
+pub use audit::DecisionAudit;
 pub use decision::{Class, Decision, Exit, GuestDecision, Question, Step};
 pub use engine::{ChildStatus, Down, Engine, Status, Usage};
 pub use policy::{
