@@ -154,6 +154,13 @@ pub(crate) struct EventsArgs {
     /// Show events of this type only, such as `call`.
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) event_type: Option<String>,
+    /// Show the events of everything below it, too, in causal order: none comes before one that led
+    /// to it. Apart from that the older comes first, then the actor with the smaller id.
+    ///
+    /// In the text each line begins with the actor. It shows what was recorded when it began, so it
+    /// does not go together with --follow.
+    #[arg(long, conflicts_with = "follow")]
+    pub(crate) tree: bool,
     /// Go on with new events until the run ends.
     #[arg(long)]
     pub(crate) follow: bool,

@@ -3,11 +3,11 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
 
 use theater::chain::data::{ActorStarted, EventData as _};
 use theater::chain::{ActorEntry, codec};
 use theater::{ChainStore, Digest, TheaterId};
+use theater_supervision_policy::Strategy;
 
 use crate::failure::Failure;
 
@@ -15,47 +15,34 @@ use crate::failure::Failure;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Declared {
     /// Which children a failure of one concerns.
-    pub(crate) strategy: String,
+    pub(crate) strategy: &'static str,
     /// Its budget; `None`: it has none.
     pub(crate) max_restarts: Option<u32>,
-    /// The window of the budget.
-    pub(crate) within: Duration,
+    /// The window of the budget, in ms.
+    pub(crate) within_ms: u64,
     /// The spec ids of its children.
     pub(crate) children: Vec<String>,
     /// Whether any policy is declared; else children are restarted by the supervisor's own guest.
     pub(crate) is_policy: bool,
 }
 
-/// The keys of the entry that make no policy.
-const PLAIN: &[&str] = &["type", "permissions"];
-
 impl Declared {
-    /// Of a manifest's bytes; `None`: it lists no supervisor.
+    /// Of a manifest's bytes; `None`: it lists no supervisor, or none that could have started.
     pub(crate) fn of_manifest(manifest: &[u8]) -> Option<Self> {
-        let manifest: toml::Table = std::str::from_utf8(manifest).ok()?.parse().ok()?;
-        let handlers = manifest.get("handlers")?.as_array()?;
-        let entry = handlers
-            .iter()
-            .filter_map(toml::Value::as_table)
-            .find(|entry| entry.get("type").and_then(toml::Value::as_str) == Some("supervisor"))?;
-        let has_backoff = entry.contains_key("backoff");
-        // The defaults of the policy.
-        let (most, within) = if has_backoff { (10, 600) } else { (3, 5) };
-        let text = |key: &str| entry.get(key).and_then(toml::Value::as_str);
-        let max_restarts = match entry.get("max_restarts") {
-            Some(value) => value.as_integer().and_then(|most| u32::try_from(most).ok()),
-            None => Some(most),
+        let policy = theater_supervision_policy::of_manifest(manifest)?.ok()?;
+        let is_policy = theater_supervision_policy::read(&toml::Table::new()).is_ok_and(|(none, _)| none != policy);
+        let strategy = match policy.strategy {
+            Strategy::OneForOne => "one-for-one",
+            Strategy::OneForAll => "one-for-all",
+            Strategy::RestForOne => "rest-for-one",
+            Strategy::Dynamic => "dynamic",
         };
-        let children = entry.get("children").and_then(toml::Value::as_array).into_iter().flatten();
-        let id = |child: &toml::Value| Some(child.get("id")?.as_str()?.to_owned());
         Some(Self {
-            strategy: text("strategy").unwrap_or("one-for-one").to_owned(),
-            max_restarts,
-            within: text("within")
-                .and_then(|time| humantime::parse_duration(time).ok())
-                .unwrap_or(Duration::from_secs(within)),
-            children: children.filter_map(id).collect(),
-            is_policy: entry.keys().any(|key| !PLAIN.contains(&key.as_str())),
+            strategy,
+            max_restarts: policy.max_restarts,
+            within_ms: policy.within_ms,
+            children: policy.children.into_iter().map(|spec| spec.id).collect(),
+            is_policy,
         })
     }
 }
@@ -109,20 +96,21 @@ mod tests {
     #[test]
     fn what_is_not_written_is_the_default() {
         let plain = read("[[handlers]]\ntype = \"supervisor\"\npermissions = { max_children = 1 }\n");
-        assert_eq!((plain.strategy.as_str(), plain.max_restarts, plain.is_policy), ("one-for-one", Some(3), false));
-        assert_eq!(plain.within, Duration::from_secs(5));
+        assert_eq!((plain.strategy, plain.max_restarts, plain.is_policy), ("one-for-one", Some(3), false));
+        assert_eq!(plain.within_ms, 5_000);
         let slow = read("[[handlers]]\ntype = \"supervisor\"\nbackoff = { initial = \"1s\" }\n");
-        assert_eq!((slow.max_restarts, slow.within), (Some(10), Duration::from_secs(600)));
+        assert_eq!((slow.max_restarts, slow.within_ms), (Some(10), 600_000));
         assert_eq!(Declared::of_manifest(b"name = \"a\"\n"), None);
     }
 
     #[test]
     fn what_is_written_counts() {
         let entry = "[[handlers]]\ntype = \"supervisor\"\nstrategy = \"one-for-all\"\nmax_restarts = \"infinity\"\n\
-                     within = \"1m\"\n[[handlers.children]]\nid = \"a\"\n[[handlers.children]]\nid = \"b\"\n";
+                     within = \"1m\"\n[[handlers.children]]\nid = \"a\"\nmanifest = \"a.toml\"\n\
+                     [[handlers.children]]\nid = \"b\"\nmanifest = \"a.toml\"\n";
         let declared = read(entry);
-        assert_eq!((declared.strategy.as_str(), declared.max_restarts), ("one-for-all", None));
-        assert_eq!((declared.within, declared.is_policy), (Duration::from_secs(60), true));
+        assert_eq!((declared.strategy, declared.max_restarts), ("one-for-all", None));
+        assert_eq!((declared.within_ms, declared.is_policy), (60_000, true));
         assert_eq!(declared.children, ["a", "b"]);
     }
 }

@@ -1,10 +1,13 @@
 //! `theater events`.
 
+use std::collections::HashMap;
+
 use theater::chain::data::EVENT_TYPES;
 use theater::chain::{ActorEntry, document};
 use theater::{ChainEvent, ChainStore, TheaterCommand, TheaterId, TheaterReply};
 
 use super::find::Actors;
+use super::merge::Merge;
 use super::{record, render};
 use crate::args::EventsArgs;
 use crate::client::Client;
@@ -20,6 +23,10 @@ pub(crate) fn events(args: &EventsArgs) -> Outcome {
             .help(format!("the types are {}", EVENT_TYPES.join(", "))));
     }
     let store = record::open(&args.data.data)?;
+    if args.tree {
+        record::block_on(subtree(args, &store))?;
+        return Ok(Status::Yes);
+    }
     let actor = record::block_on(async { Ok(Actors::read(&store).await?.find(&args.actor)?.clone()) })?;
     let mut printer = Printer { args, out: Output::new(), actor: actor.id, next: 0 };
     record::block_on(printer.up_to_date(&store))?;
@@ -47,6 +54,32 @@ fn follow(printer: &mut Printer<'_>, store: &dyn ChainStore, actor: &ActorEntry)
             _ => return Ok(()),
         }
     }
+}
+
+/// The longest name in front of an event, in characters.
+const NAME: usize = 24;
+
+/// Prints the events of an actor and of everything below it, in causal order.
+async fn subtree(args: &EventsArgs, store: &dyn ChainStore) -> Result<(), Failure> {
+    let actors = Actors::read(store).await?;
+    let subtree = actors.subtree(actors.find(&args.actor)?);
+    let names: HashMap<TheaterId, String> =
+        subtree.iter().map(|actor| (actor.id, render::cut(&render::plain_text(actors.name(actor)), NAME))).collect();
+    let width = names.values().map(|name| name.chars().count()).max().unwrap_or_default();
+    let mut merge = Merge::open(store, &subtree).await?;
+    let mut out = Output::new();
+    while let Some((actor, event)) = merge.next().await? {
+        if args.event_type.as_ref().is_some_and(|wanted| event.event_type != wanted.as_str()) {
+            continue;
+        }
+        if args.json {
+            out.json(&document::event_json(&actor, &event)?)?;
+        } else {
+            let (name, id) = (&names[&actor], actor.to_string());
+            out.line(format_args!("{name:<width$}  {}  {}", &id[..8], render::line(&event)))?;
+        }
+    }
+    Ok(out.flush()?)
 }
 
 struct Printer<'a> {

@@ -33,7 +33,7 @@ impl Actors {
     }
 
     /// What an actor is called in a path.
-    fn name<'a>(&'a self, actor: &'a ActorEntry) -> &'a str {
+    pub(crate) fn name<'a>(&'a self, actor: &'a ActorEntry) -> &'a str {
         self.specs.get(&actor.id).unwrap_or(&actor.index.name)
     }
 

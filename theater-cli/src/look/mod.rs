@@ -3,6 +3,7 @@
 mod declared;
 pub(crate) mod events;
 pub(crate) mod find;
+mod merge;
 pub(crate) mod record;
 mod render;
 pub(crate) mod state;

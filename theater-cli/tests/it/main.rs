@@ -6,6 +6,7 @@ mod broken;
 mod control;
 mod crash;
 mod look;
+mod merge;
 mod project;
 mod run;
 mod signals;

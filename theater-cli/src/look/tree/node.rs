@@ -55,7 +55,7 @@ pub(super) struct Node {
     pub(super) status: ActorStatus,
     pub(super) incarnation: u32,
     pub(super) restarts: u32,
-    pub(super) strategy: Option<String>,
+    pub(super) strategy: Option<&'static str>,
     pub(super) budget: Option<Budget>,
     pub(super) backoff_left_ms: Option<u64>,
     pub(super) quarantined: Vec<Quarantined>,
@@ -128,7 +128,7 @@ fn node(
     let decided = above.and_then(|above| above.decisions.get(&actor.id)).or_else(|| own.decisions.get(&actor.id));
     Node {
         spec_id: above.and_then(|above| spec_id(above, &actor)),
-        strategy: own.declared.as_ref().map(|declared| declared.strategy.clone()),
+        strategy: own.declared.as_ref().map(|declared| declared.strategy),
         budget: budget(own, now_ms),
         is_policy: own.declared.as_ref().is_some_and(|declared| declared.is_policy),
         backoff_left_ms: decided.filter(|_| is_parent_up).and_then(|decided| backoff_left(&actor, decided, now_ms)),
@@ -157,7 +157,7 @@ fn spec_id(above: &Facts, actor: &Known) -> Option<String> {
 
 fn budget(own: &Facts, now_ms: u64) -> Option<Budget> {
     let declared = own.declared.as_ref()?;
-    let within_ms = u64::try_from(declared.within.as_millis()).unwrap_or(u64::MAX);
+    let within_ms = declared.within_ms;
     Some(Budget { used: own.attempts(now_ms, within_ms), max: declared.max_restarts, within_ms })
 }
 

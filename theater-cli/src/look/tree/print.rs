@@ -158,7 +158,7 @@ mod tests {
         });
         ledger.quarantined = vec![Quarantined { message_id: "cli-1/7".into() }];
         let mut bank = node("bank", vec![ledger, node("audit", Vec::new())]);
-        bank.strategy = Some("one-for-one".to_owned());
+        bank.strategy = Some("one-for-one");
         bank.budget = Some(Budget { used: 2, max: Some(3), within_ms: 5_000 });
         bank.is_policy = true;
         bank
