@@ -15,7 +15,7 @@ pub(super) struct Fact {
     message: Message,
     /// Whether `decide` was asked about it.
     pub(super) asked: bool,
-    /// What `decide` answered, if it did.
+    /// What `decide` answered, once it has.
     pub(super) answer: Option<GuestDecision>,
 }
 

@@ -20,6 +20,14 @@ impl Life {
         event: &ChainEvent,
         data: &SupervisionAction,
     ) -> Result<Seen, StoreError> {
+        if data.at_ms < self.decided_at_ms {
+            let before = self.decided_at_ms;
+            return Ok(Seen::wrong(format!(
+                "its at_ms is {}, before that of the decision before, {before}",
+                data.at_ms
+            )));
+        }
+        self.decided_at_ms = data.at_ms;
         let mut seen = Seen::RIGHT;
         let is_next = |due: &Decision| due.actor == data.actor_id && due.error_hash == data.error_hash;
         if !self.due.front().is_some_and(is_next) {
@@ -42,7 +50,10 @@ impl Life {
             return Ok(seen);
         }
         self.note_cut(&due);
-        match self.restarted(store, event, data, &due).await? {
+        // One that still ran may have gone on until it was stopped.
+        let runs = self.of(due.actor).runs && due.cut.is_none() && due.state == StateChoice::Resume;
+        let state = data.new_state_hash.filter(|_| !runs);
+        match self.restarted(store, event, state, &due).await? {
             Seen::Verdict(Verdict::Right) => Ok(seen),
             found => Ok(found),
         }
@@ -72,7 +83,12 @@ impl Life {
         if at_ms < fact.at_ms() {
             return Ok(Seen::wrong(format!("its at_ms is {at_ms}, before that of its fact, {}", fact.at_ms())));
         }
-        self.of(child).decided = data.error_hash;
+        if fact.asked && fact.answer.is_none() {
+            return Ok(Seen::wrong("decide was asked about its fact, and had not answered"));
+        }
+        let runs = matches!(fact.what, What::Erred(_));
+        let known = self.of(child);
+        (known.decided, known.runs) = (data.error_hash, runs);
         // Where `decide` answered, the engine was asked at the time of the fact.
         let asks = fact.answer.is_some();
         let Some(step) = self.step(store, &fact, if asks { fact.at_ms() } else { at_ms }, asks).await? else {

@@ -10,7 +10,7 @@ use super::Seen;
 use super::fact::Fact;
 use super::request::{Ended, Request, What, bare};
 use super::wit::WitDecision;
-use crate::decision::Decision;
+use crate::decision::{Decision, GuestDecision};
 use crate::engine::{Down, Engine};
 use crate::policy::{Policy, RestartType, Spec, Strategy};
 
@@ -31,6 +31,8 @@ pub(super) struct Life {
     /// What must be decided next, of a fact from which several decisions follow.
     pub(super) due: VecDeque<Decision>,
     pub(super) known: HashMap<TheaterId, Known>,
+    /// When the last decision was.
+    pub(super) decided_at_ms: u64,
 }
 
 /// What the chain says of a child beside its facts.
@@ -46,6 +48,8 @@ pub(super) struct Known {
     at_ms: u64,
     /// The error that it was last decided on.
     pub(super) decided: Option<Digest>,
+    /// Whether it ran when that was decided.
+    pub(super) runs: bool,
     /// The last cut of its group, and the incarnation that it ended in.
     pub(super) taken_back: Option<(u64, u32)>,
 }
@@ -57,7 +61,15 @@ impl Life {
         for spec in declared {
             engine.specified(TheaterId::of_spec(&supervisor, &spec.id), spec);
         }
-        Self { engine, request: None, asking: None, open: HashMap::new(), due: VecDeque::new(), known: HashMap::new() }
+        Self {
+            engine,
+            request: None,
+            asking: None,
+            open: HashMap::new(),
+            due: VecDeque::new(),
+            known: HashMap::new(),
+            decided_at_ms: 0,
+        }
     }
 
     pub(super) async fn event(
@@ -175,8 +187,10 @@ impl Life {
         let result = event.payload.as_ref().and_then(|payload| payload::field(payload.bytes(), "result").ok()?);
         let answer = result.and_then(|result| codec::decode::<Result<(WitDecision,), String>>(result).ok()?.ok());
         let fact = self.open.get_mut(&child).and_then(|facts| facts.iter_mut().find(|fact| fact.hash == hash));
-        if let (Some(fact), Some((answer,))) = (fact, answer) {
-            fact.answer = answer.decision();
+        if let Some(fact) = fact {
+            // What is no answer leaves it to the declared policy.
+            let answer = answer.and_then(|(answer,)| answer.decision());
+            fact.answer = Some(answer.unwrap_or(GuestDecision::Policy));
         }
         Seen::RIGHT
     }

@@ -47,12 +47,21 @@ impl Life {
         data: &SupervisionAction,
     ) -> Result<Seen, StoreError> {
         let recorded = data.cut.clone().ok_or_else(String::new);
-        let Some(members) = self.members(store, scope).await? else {
+        let Some(mut members) = self.members(store, scope, true).await? else {
             self.due = self.engine.linked(data.actor_id, recorded, data.at_ms).into();
             let sentence = "supervision_action: consistent cuts of children that are not anchored or not in the store";
             return Ok(Seen::Verdict(Verdict::Unchecked(sentence.to_owned())));
         };
-        let (cut, seen) = match cut::greatest(store, &members).await? {
+        let mut found = cut::greatest(store, &members).await?;
+        // A cut before may have been given up for good, when the group failed anew.
+        if found.as_ref().ok().map(|cut| &cut.members) != recorded.as_ref().ok()
+            && let Some(others) = self.members(store, scope, false).await?
+            && others != members
+        {
+            found = cut::greatest(store, &others).await?;
+            members = others;
+        }
+        let (cut, seen) = match found {
             Ok(cut) => (Ok(cut.members), Seen::RIGHT),
             // Payloads may have been erased since it was found.
             Err(_) if recorded.is_ok() && self.is_erased(store, &members).await? => {
@@ -66,11 +75,13 @@ impl Life {
     }
 
     /// The members as they stood when the cut was looked for: ended, and not started again. `None`:
-    /// that cannot be told.
+    /// that cannot be told. `back`: one that a cut took back and that has not started since stands
+    /// where that cut left it.
     async fn members(
         &mut self,
         store: &dyn ChainStore,
         scope: &[TheaterId],
+        back: bool,
     ) -> Result<Option<Vec<Member>>, StoreError> {
         let mut members = Vec::with_capacity(scope.len());
         for id in scope {
@@ -79,9 +90,8 @@ impl Life {
             if store.actor(*id).await?.is_none() {
                 return Ok(None);
             }
-            // One that a cut took back and that has not started since stands where that cut left it.
             let until = match known.taken_back {
-                Some((seq, incarnation)) if incarnation == known.incarnation => Some(seq + 1),
+                Some((seq, incarnation)) if back && incarnation == known.incarnation => Some(seq + 1),
                 _ => next_start(store, *id, to).await?.map(|begun| begun.seq),
             };
             members.push(Member { id: *id, until });

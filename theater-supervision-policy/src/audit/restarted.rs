@@ -1,6 +1,6 @@
 //! Whether a child began with the state that the decision to restart it names.
 
-use theater_chain::data::{RestartStateKind, SupervisionAction};
+use theater_chain::data::RestartStateKind;
 use theater_chain::{ChainEvent, ChainStore, Digest, StoreError, TheaterId, Verdict};
 
 use super::Seen;
@@ -14,11 +14,11 @@ impl Life {
         &mut self,
         store: &dyn ChainStore,
         event: &ChainEvent,
-        data: &SupervisionAction,
+        state: Option<Digest>,
         due: &Decision,
     ) -> Result<Seen, StoreError> {
         let cut = due.cut.as_deref().unwrap_or_default();
-        let mut seen = self.began(store, event, due.actor, &due.state, data.new_state_hash).await?;
+        let mut seen = self.began(store, event, due.actor, &due.state, state).await?;
         for (member, _, state) in cut {
             if let Seen::Verdict(Verdict::Right) = seen {
                 seen = self.began(store, event, *member, &StateChoice::Resume, Some(*state)).await?;
