@@ -3,7 +3,8 @@
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use theater::ChainStore;
-use theater::chain::{ActorReport, Level, verify_actor, verify_store};
+use theater::chain::{ActorReport, Level, Verification};
+use theater_supervision_policy::DecisionAudit;
 
 use super::find::Actors;
 use super::record;
@@ -49,14 +50,15 @@ pub(crate) fn verify(args: &VerifyArgs) -> Outcome {
 
 async fn examine(store: &dyn ChainStore, actor: Option<&str>, level: Level) -> Result<Report, Failure> {
     let actors = Actors::read(store).await?;
+    let verification = Verification::new(level).audited(&DecisionAudit);
     if let Some(text) = actor {
         let entry = actors.find(text)?;
-        let report = verify_actor(store, entry, level).await?;
+        let report = verification.actor(store, entry).await?;
         let unchecked = report.unchecked.clone();
         return Ok(Report { actors: vec![(report, actors.path(entry))], unchecked });
     }
     let bar = progress(actors.events());
-    let report = verify_store(store, level, &mut |events| bar.set_position(events)).await?;
+    let report = verification.store(store, &mut |events| bar.set_position(events)).await?;
     bar.finish_and_clear();
     let path = |report: &ActorReport| actors.get(report.id).map_or_else(String::new, |entry| actors.path(entry));
     let named = report.actors.into_iter().map(|report| (path(&report), report)).map(|(path, report)| (report, path));

@@ -9,6 +9,7 @@ use theater_chain::Digest;
 use crate::decision::GuestDecision;
 use crate::policy::{RestartType, Shutdown, Spec, StateChoice};
 
+/// WIT `child-spec`.
 #[derive(Debug, Deserialize)]
 pub(super) struct ChildSpec {
     id: String,
@@ -29,8 +30,9 @@ enum WitRestartType {
     Temporary,
 }
 
+/// WIT `restart-state`.
 #[derive(Debug, Deserialize)]
-enum RestartState {
+pub(super) enum RestartState {
     Reset,
     Resume,
     ResumeFrom(Vec<u8>),
@@ -44,20 +46,15 @@ enum WitShutdown {
     Infinity,
 }
 
-/// What `decide` returns.
+/// WIT `decision`, which `decide` returns.
 #[derive(Debug, Deserialize)]
 pub(super) enum WitDecision {
-    Restart(RestartStateOf),
+    Restart(RestartState),
     Stop,
     Escalate,
     Ignore,
     Policy,
 }
-
-/// A restart state, where its type shows outside of this file.
-#[derive(Debug, Deserialize)]
-#[serde(transparent)]
-pub(super) struct RestartStateOf(RestartState);
 
 impl ChildSpec {
     /// The spec of a child with this id, where the guest may leave it out.
@@ -100,7 +97,7 @@ impl WitDecision {
     /// `None`: a state hash that is none.
     pub(super) fn decision(self) -> Option<GuestDecision> {
         Some(match self {
-            Self::Restart(RestartStateOf(state)) => GuestDecision::Restart(state.choice()?),
+            Self::Restart(state) => GuestDecision::Restart(state.choice()?),
             Self::Stop => GuestDecision::Stop,
             Self::Escalate => GuestDecision::Escalate,
             Self::Ignore => GuestDecision::Ignore,
