@@ -21,6 +21,8 @@ pub(crate) mod delay;
 mod ring;
 mod rules;
 mod status;
+#[cfg(test)]
+mod tests;
 
 pub use budget::Usage;
 pub use child::Down;
