@@ -3,5 +3,6 @@
 
 mod cut;
 mod model;
+mod read;
 mod rules;
 mod same;
