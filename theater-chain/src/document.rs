@@ -37,6 +37,19 @@ pub fn merged(event: &ChainEvent) -> Result<Vec<u8>, DecodeError> {
     Ok(out)
 }
 
+/// Of a document only these fields, in its own order.
+pub fn only(merged: &[u8], fields: &[String]) -> Result<Vec<u8>, DecodeError> {
+    let mut kept = scan::fields(merged)?;
+    kept.retain(|(key, _)| fields.iter().any(|field| field == key));
+    let mut out = Vec::new();
+    write_map_len(&mut out, kept.len());
+    for (key, value) in kept {
+        write_text(&mut out, key);
+        out.extend_from_slice(value);
+    }
+    Ok(out)
+}
+
 /// Copies a value, with every byte string in it as hex text.
 fn copy_with_hex(out: &mut Vec<u8>, value: &[u8]) -> Result<(), DecodeError> {
     let mut reader = Reader::new(value);

@@ -1,19 +1,60 @@
 //! What a manifest may say of the handler, and who may ask for how much.
 
+use std::path::Path;
+
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use serde::{Deserialize, Deserializer, Serialize, de};
-use theater::Denied;
+use theater::{ConfigFault, Denied};
+use theater_supervision_policy::{Fault, Policy, Warning};
+
+use crate::manifests;
 
 /// The composer's configuration of the handler. It has no fields yet.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SupervisorHostConfig {}
 
-/// What a `[[handlers]]` entry may configure.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[non_exhaustive]
-pub struct SupervisorConfig {}
+/// What a `[[handlers]]` entry configures: the declared policy, see
+/// [`Policy`](theater_supervision_policy::Policy). It is read as a whole, so that every fault in it
+/// is told at once.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(transparent)]
+pub struct SupervisorConfig {
+    entry: toml::Table,
+}
+
+impl SupervisorConfig {
+    /// The policy, and what is odd about it; or every fault.
+    pub(crate) fn policy(&self) -> Result<(Policy, Vec<Warning>), Vec<Fault>> {
+        theater_supervision_policy::read(&self.entry)
+    }
+
+    /// Every fault of the entry of a manifest in `folder`, that of the children's manifests included.
+    pub(crate) fn faults(&self, folder: &Path) -> Vec<ConfigFault> {
+        let fault = |Fault { key, reason }: Fault| ConfigFault { key, reason };
+        let (policy, mut faults) = match self.policy() {
+            Ok((policy, _)) => (Some(policy), Vec::new()),
+            Err(faults) => (None, faults.into_iter().map(fault).collect()),
+        };
+        // Where the policy has faults the manifests that it names are looked at all the same.
+        let named: Vec<String> = match &policy {
+            Some(policy) => policy.children.iter().map(|child| child.manifest.clone()).collect(),
+            None => self.named().map(|manifest| manifest.unwrap_or_default().to_owned()).collect(),
+        };
+        for (place, manifest) in named.iter().enumerate().filter(|(_, manifest)| !manifest.is_empty()) {
+            if let Err(reason) = manifests::readable(folder, manifest) {
+                let key = vec!["children".to_owned(), place.to_string(), "manifest".to_owned()];
+                faults.push(ConfigFault { key, reason });
+            }
+        }
+        faults
+    }
+
+    fn named(&self) -> impl Iterator<Item = Option<&str>> {
+        let children = self.entry.get("children").and_then(toml::Value::as_array);
+        children.into_iter().flatten().map(|child| child.get("manifest")?.as_str())
+    }
+}
 
 /// What a supervising actor may do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

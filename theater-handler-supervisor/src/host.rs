@@ -1,11 +1,12 @@
 //! `theater:simple/supervisor`: children by their id.
 
 use theater::wit::WitChainEvent;
-use theater::{ActorProcess, Call, ManifestConfig, RestartFrom, Result, SpawnError, StoppedBy, TheaterId};
+use theater::{ActorProcess, Call, ManifestConfig, Result, SpawnError, StoppedBy, TheaterId};
+use theater_supervision_policy::StateChoice;
 
-use crate::SupervisorHandler;
 use crate::error::SupervisorError;
-use crate::manifests;
+use crate::wit::{SupervisionError, shutdown};
+use crate::{SupervisorHandler, manifests, specs};
 
 type Answer<T> = std::result::Result<T, String>;
 
@@ -34,44 +35,76 @@ async fn start(
     manifest: &str,
     origin: Origin,
 ) -> std::result::Result<String, SupervisorError> {
-    let manifest = admit(&mut call, manifest)?;
+    let manifest = admit(&mut call, manifest).map_err(Refusal::into_error)?;
     let name = manifest.name.clone();
-    let (tree, begun) = (call.tree(), begun(&call));
+    let supervision = call.state().supervision.clone();
+    let spawned = supervision.policy.spawned.as_ref().and_then(|spawned| spawned.shutdown);
+    let (tree, begun) = (call.tree().stopped_with(spawned.map(shutdown), false), begun(&call));
+    // Known before it runs: it may fail at once.
+    let child = TheaterId::of_spawn(&begun);
+    supervision.lock().engine.spawned(child);
     let started = match origin {
         Origin::Init(init) => tree.spawn(manifest, init, begun).await,
         Origin::State(state) => tree.resume(manifest, state, begun).await,
     };
+    match &started {
+        Ok(Some(_)) => supervision.runs(&tree, child),
+        _ => supervision.lock().engine.forget(child),
+    }
     started_child(&mut call, started, &name)
 }
 
+/// Why a start is refused before anything of it happens.
+pub(crate) enum Refusal {
+    MaxChildren(SupervisorError),
+    Denied(SupervisorError),
+}
+
+impl Refusal {
+    fn into_error(self) -> SupervisorError {
+        match self {
+            Self::MaxChildren(error) | Self::Denied(error) => error,
+        }
+    }
+}
+
+impl From<Refusal> for SupervisionError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::MaxChildren(_) => Self::MaxChildren,
+            Refusal::Denied(error) => Self::Denied(error.to_string()),
+        }
+    }
+}
+
 /// Checks every permission of a start; what forbids it is recorded as the denial.
-fn admit(
+pub(crate) fn admit(
     call: &mut Call<'_, SupervisorHandler>,
     manifest: &str,
-) -> std::result::Result<ManifestConfig, SupervisorError> {
+) -> std::result::Result<ManifestConfig, Refusal> {
     let tree = call.tree();
-    room(call)?;
-    let permissions = call.state().permissions.clone();
+    room(call).map_err(Refusal::MaxChildren)?;
+    let permissions = call.state().supervision.permissions.clone();
     if tree.depth() + 1 > permissions.max_depth {
         call.deny("max_depth");
-        return Err(SupervisorError::HandlerError(format!(
+        return Err(Refusal::Denied(SupervisorError::HandlerError(format!(
             "a child would stand {} deep in the tree, and {} is permitted; write `permissions = {{ max_depth = .. }}` in the supervisor entry of its manifest",
             tree.depth() + 1,
             permissions.max_depth
-        )));
+        ))));
     }
     manifests::open(tree.folder(), manifest, &permissions).map_err(|refused| {
         if let Some(rule) = refused.rule {
             call.deny(rule);
         }
-        refused.error
+        Refusal::Denied(refused.error)
     })
 }
 
 /// Whether one more child may be alive.
 fn room(call: &mut Call<'_, SupervisorHandler>) -> std::result::Result<(), SupervisorError> {
     let alive = call.tree().children().iter().filter(|child| child.is_alive()).count();
-    let max = call.state().permissions.max_children;
+    let max = call.state().supervision.permissions.max_children;
     if alive < max as usize {
         return Ok(());
     }
@@ -117,16 +150,18 @@ pub(crate) fn list_children(call: Call<'_, SupervisorHandler>, (): ()) -> Result
     Ok((children.map(|child| child.actor_id.to_string()).collect(),))
 }
 
-pub(crate) async fn stop_child(call: Call<'_, SupervisorHandler>, (child,): (String,)) -> Result<(Answer<()>,)> {
-    let answer = match child_id(&child) {
-        Ok(id) => call.tree().stop(id, None, StoppedBy::Parent).await.map_err(SupervisorError::from),
+pub(crate) async fn stop_child(mut call: Call<'_, SupervisorHandler>, (child,): (String,)) -> Result<(Answer<()>,)> {
+    let supervision = call.state().supervision.clone();
+    let answer = match specs::find(&supervision, &child) {
+        Ok(id) => specs::stop(&supervision, &call.tree(), id, StoppedBy::Parent).await.map_err(SupervisorError::from),
         Err(error) => Err(error),
     };
     Ok((answer.map_err(|error| error.to_string()),))
 }
 
 pub(crate) async fn restart_child(mut call: Call<'_, SupervisorHandler>, (child,): (String,)) -> Result<(Answer<()>,)> {
-    let answer = match child_id(&child) {
+    let supervision = call.state().supervision.clone();
+    let answer = match specs::find(&supervision, &child) {
         Ok(id) => restart(&mut call, id).await,
         Err(error) => Err(error),
     };
@@ -134,16 +169,20 @@ pub(crate) async fn restart_child(mut call: Call<'_, SupervisorHandler>, (child,
 }
 
 async fn restart(call: &mut Call<'_, SupervisorHandler>, child: TheaterId) -> std::result::Result<(), SupervisorError> {
+    if specs::standing(&call.state().supervision.clone(), &call.tree(), child) == specs::Standing::Restarting {
+        return Err(SupervisorError::ActorError(format!("child {child} is being restarted")));
+    }
     room_for(call, child).await?;
-    let started = call.tree().restart(child, RestartFrom::Reset, call.idempotency_key()).await;
-    started_child(call, started, &child.to_string()).map(drop)
+    let started = specs::restart(call, child, StateChoice::Reset).await;
+    id_of(started?, &child.to_string()).map(drop)
 }
 
 pub(crate) async fn get_child_state(
-    call: Call<'_, SupervisorHandler>,
+    mut call: Call<'_, SupervisorHandler>,
     (child,): (String,),
 ) -> Result<(Answer<Option<Vec<u8>>>,)> {
-    let state = match child_id(&child) {
+    let supervision = call.state().supervision.clone();
+    let state = match specs::find(&supervision, &child) {
         Ok(id) => call.tree().state(id).await.map_err(SupervisorError::from),
         Err(error) => Err(error),
     };
@@ -154,7 +193,8 @@ pub(crate) async fn get_child_events(
     mut call: Call<'_, SupervisorHandler>,
     (child,): (String,),
 ) -> Result<(Answer<Vec<WitChainEvent>>,)> {
-    let events = match child_id(&child) {
+    let supervision = call.state().supervision.clone();
+    let events = match specs::find(&supervision, &child) {
         Ok(id) => read_events(&mut call, id).await,
         Err(error) => Err(error),
     };
@@ -177,13 +217,8 @@ async fn read_events(
 }
 
 /// The event with which the call began. Each of the functions that ask has one: none is a `Read`.
-fn begun(call: &Call<'_, SupervisorHandler>) -> theater::Digest {
+pub(crate) fn begun(call: &Call<'_, SupervisorHandler>) -> theater::Digest {
     call.idempotency_key().unwrap_or_default()
-}
-
-/// A text that is no id is the id of no child.
-pub(crate) fn child_id(text: &str) -> std::result::Result<TheaterId, SupervisorError> {
-    text.parse().map_err(|_| SupervisorError::NotFound(text.to_owned()))
 }
 
 fn id_of(started: Option<TheaterId>, name: &str) -> std::result::Result<String, SupervisorError> {

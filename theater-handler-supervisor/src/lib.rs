@@ -27,15 +27,28 @@
 
 mod callbacks;
 mod config;
+mod decide;
+mod declared;
 mod error;
+mod events;
 mod host;
+mod link;
 mod manifests;
+mod restart;
+mod specs;
 mod supervision;
+mod wit;
 
-use theater::{ActorRef, Denied, Effect, ExportLinker, Handler, HostLinker, Result, Start};
+use std::path::Path;
+use std::sync::Arc;
+
+use theater::{Anchor, ConfigFault, Denied, Effect, ExportLinker, Handler, HostLinker, Result, Start};
+use theater_supervision_policy::AnchorMode;
 
 pub use config::{SupervisorConfig, SupervisorHostConfig, SupervisorPermissions};
 pub use error::SupervisorError;
+
+use supervision::Supervision;
 
 /// The name under which the published documents know the handler.
 pub type SupervisorHost = SupervisorHandler;
@@ -57,7 +70,7 @@ impl SupervisorHandler {
 
 /// What the handler keeps for one supervising actor.
 pub struct Supervisor {
-    permissions: SupervisorPermissions,
+    supervision: Arc<Supervision>,
 }
 
 impl Handler for SupervisorHandler {
@@ -81,11 +94,14 @@ impl Handler for SupervisorHandler {
         host.interface("theater:simple/supervision@0.1.0")?
             .within_tree()
             .self_timed()
-            .func_async("restart-child-with", Effect::WriteIdempotent, supervision::restart_child_with)?
-            .func_async("terminate-child", Effect::WriteIdempotent, supervision::terminate_child)?
-            .func_async("which-children", Effect::Read, supervision::which_children)?
-            .func("count-children", Effect::Read, supervision::count_children)?
-            .func("escalate", Effect::Read, supervision::escalate)?;
+            .func_async("start-child", Effect::WriteIdempotent, specs::start_child)?
+            .func_async("terminate-child", Effect::WriteIdempotent, specs::terminate_child)?
+            .func_async("restart-child-with", Effect::WriteIdempotent, specs::restart_child_with)?
+            .func("delete-child", Effect::WriteIdempotent, specs::delete_child)?
+            .func_async("which-children", Effect::Read, specs::which_children)?
+            .func("count-children", Effect::Read, specs::count_children)?
+            .func("get-child-spec", Effect::Read, specs::get_child_spec)?
+            .func("escalate", Effect::Read, specs::escalate)?;
         Ok(())
     }
 
@@ -93,20 +109,46 @@ impl Handler for SupervisorHandler {
         exports
             .func(&callbacks::HANDLE_CHILD_ERROR)?
             .func(&callbacks::HANDLE_CHILD_EXIT)?
-            .func(&callbacks::HANDLE_CHILD_EXTERNAL_STOP)?;
+            .func(&callbacks::HANDLE_CHILD_EXTERNAL_STOP)?
+            .func(&decide::DECIDE)?
+            .func(&events::HANDLE_CHILD_EVENT)?;
         Ok(())
     }
 
     async fn start(
         &self,
         cx: Start<'_>,
-        _config: SupervisorConfig,
+        config: SupervisorConfig,
         permissions: SupervisorPermissions,
     ) -> Result<Supervisor> {
         permissions.patterns()?;
-        let actor: ActorRef = cx.actor();
-        cx.exits(move |exit| callbacks::tell(&actor, exit))?;
-        Ok(Supervisor { permissions })
+        // What is wrong with it was found before anything started.
+        let (policy, warnings) = config.policy().map_err(|faults| {
+            theater::Error::msg(faults.into_iter().map(|fault| fault.reason).collect::<Vec<_>>().join("; "))
+        })?;
+        for warning in warnings {
+            tracing::warn!(actor = cx.actor_name(), key = warning.key.join("."), "{}", warning.reason);
+        }
+        cx.anchor(match policy.anchor {
+            AnchorMode::Batched => Anchor::Batched,
+            AnchorMode::Every => Anchor::Every,
+            AnchorMode::Lifecycle => Anchor::Lifecycle,
+        });
+        let rules = !policy.errors.is_empty();
+        let supervision = Supervision::new(cx.actor(), permissions, policy);
+        let exits = supervision.clone();
+        cx.exits(move |exit| exits.exited(exit))?;
+        if rules {
+            let errs = supervision.clone();
+            cx.errs(move |erred| errs.erred(erred))?;
+        }
+        let again = (cx.incarnation() > 1).then(|| cx.started());
+        supervision.start_declared(&cx.starting_tree(), again).await?;
+        Ok(Supervisor { supervision })
+    }
+
+    fn check(config: &SupervisorConfig, folder: &Path) -> Vec<ConfigFault> {
+        config.faults(folder)
     }
 
     fn narrow(

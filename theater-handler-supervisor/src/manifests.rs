@@ -47,6 +47,12 @@ pub(crate) fn open(folder: &Path, path: &str, permissions: &SupervisorPermission
     ManifestConfig::from_source(folder.join(real), source).map_err(|error| plain(error.to_string()))
 }
 
+/// Why the manifest at `path` cannot be used, permitted or not.
+pub(crate) fn readable(folder: &Path, path: &str) -> Result<(), String> {
+    let source = read_below(folder, Path::new(path), MAX_MANIFEST).map_err(|error| format!("{path}: {error}"))?;
+    ManifestConfig::from_source(folder.join(path), source).map(drop).map_err(|error| error.to_string())
+}
+
 /// The path below `folder` after all links, if it is below.
 fn real_path(folder: &Path, relative: &Path) -> std::io::Result<Option<PathBuf>> {
     let real = folder.join(relative).canonicalize()?;

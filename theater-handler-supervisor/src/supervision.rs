@@ -1,222 +1,350 @@
-//! `theater:simple/supervision`: restarts that choose their state, and the view of all children.
+//! The children of one supervising actor: what its policy says of them, and which are being
+//! restarted. A short mutex guards all of it; decisions are taken and recorded under it, so that
+//! the chain has them in the order in which they were taken.
 
-use serde::{Deserialize, Serialize};
-use theater::wasmtime;
-use theater::wasmtime::component::{ComponentType, Lift, Lower};
-use theater::wit::WitActorError;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use theater::chain::data::{AskedBy, SupervisionActionKind as Action};
 use theater::{
-    ActorProcess, ActorStatus, Call, ChildError, Digest, ErrorType, RestartFrom, Result, SpawnError, StoppedBy,
+    ActorError, ActorRef, ChildErr, ChildExit, Digest, ErrorType, HeldMailbox, StoppedBy, Subtree, TheaterId,
 };
+use theater_supervision_policy::{Decision, Engine, Exit, Policy, Spec, StateChoice, Step, Strategy};
 
-use crate::SupervisorHandler;
-use crate::error::SupervisorError;
-use crate::host::{child_id, note_denial, room_for};
+use crate::callbacks;
+use crate::config::SupervisorPermissions;
+use crate::decide::{self, DECIDE};
+use crate::events::Followed;
+use crate::restart::{Members, Restart};
 
-/// Ended children that `which-children` lists at most.
-const ENDED: usize = 1_000;
-
-/// WIT `restart-state`.
-#[derive(Debug, Clone, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
-#[component(variant)]
-pub(crate) enum RestartState {
-    #[component(name = "reset")]
-    Reset,
-    #[component(name = "resume")]
-    Resume,
-    #[component(name = "resume-from")]
-    ResumeFrom(Vec<u8>),
-    #[component(name = "custom")]
-    Custom(Vec<u8>),
+/// What the handler keeps for one supervising actor, shared with the tasks that restart children.
+pub(crate) struct Supervision {
+    pub(crate) actor: ActorRef,
+    pub(crate) permissions: SupervisorPermissions,
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) followed: Followed,
+    state: Mutex<State>,
 }
 
-/// WIT `child-status`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
-#[component(enum)]
-#[repr(u8)]
-pub(crate) enum ChildStatus {
-    #[component(name = "running")]
-    Running,
-    #[component(name = "restarting")]
-    Restarting,
-    #[component(name = "stopped")]
-    Stopped,
-    #[component(name = "failed")]
-    Failed,
+pub(crate) struct State {
+    pub(crate) engine: Engine,
+    /// The messages of children that are down and will be started again.
+    pub(crate) held: HashMap<TheaterId, HeldMailbox>,
+    /// Children that a restart has still to start.
+    pub(crate) awaited: HashMap<TheaterId, Awaited>,
+    /// The last restart's number.
+    pub(crate) restarts: u64,
+    /// What specs that came from `start-child` say beside the policy.
+    pub(crate) init: HashMap<TheaterId, Vec<u8>>,
+    /// Whether a child's manifest lists the supervisor handler.
+    pub(crate) supervisors: HashMap<TheaterId, bool>,
 }
 
-/// WIT `child-kind`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
-#[component(enum)]
-#[repr(u8)]
-pub(crate) enum ChildKind {
-    #[component(name = "worker")]
-    Worker,
-    #[component(name = "supervisor")]
-    Supervisor,
+/// A child that a restart has still to start.
+#[derive(Default)]
+pub(crate) struct Awaited {
+    /// Which restart: the newest that concerns the child.
+    pub(crate) restart: u64,
+    /// Its start is under way.
+    pub(crate) starting: bool,
+    /// It was started, and ended again before that was noticed here.
+    pub(crate) early: Option<ChildExit>,
 }
 
-/// WIT `child-info`.
-#[derive(Debug, Clone, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
-#[component(record)]
-pub(crate) struct ChildInfo {
-    id: String,
-    #[component(name = "actor-id")]
-    actor_id: Option<String>,
-    status: ChildStatus,
-    kind: ChildKind,
-    incarnation: u32,
-    restarts: u32,
-    #[component(name = "last-error")]
-    last_error: Option<WitActorError>,
+/// What led to decisions.
+pub(crate) enum Cause {
+    /// An incarnation ended.
+    Exit(Box<ChildExit>),
+    /// A running child answered `err`.
+    Err(Box<ChildErr>),
 }
 
-/// WIT `supervision-error`.
-#[derive(Debug, Clone, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
-#[component(variant)]
-pub(crate) enum SupervisionError {
-    #[component(name = "not-found")]
-    NotFound,
-    #[component(name = "already-started")]
-    AlreadyStarted(String),
-    #[component(name = "already-present")]
-    AlreadyPresent,
-    #[component(name = "running")]
-    Running,
-    #[component(name = "restarting")]
-    Restarting,
-    #[component(name = "invalid-spec")]
-    InvalidSpec(String),
-    #[component(name = "max-children")]
-    MaxChildren,
-    #[component(name = "failed-to-start")]
-    FailedToStart(WitActorError),
-    #[component(name = "denied")]
-    Denied(String),
+impl Supervision {
+    pub(crate) fn new(actor: ActorRef, permissions: SupervisorPermissions, policy: Policy) -> Arc<Self> {
+        let policy = Arc::new(policy);
+        let state = State {
+            engine: Engine::new(policy.clone(), actor.id()),
+            held: HashMap::new(),
+            awaited: HashMap::new(),
+            restarts: 0,
+            init: HashMap::new(),
+            supervisors: HashMap::new(),
+        };
+        let followed = Followed::default();
+        Arc::new(Self { actor, permissions, policy, followed, state: Mutex::new(state) })
+    }
+
+    /// A panic while it was held is the actor's failure; what is left is plain data.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn tree(&self) -> Option<Subtree> {
+        self.actor.tree()
+    }
+
+    /// The hook of exits: decides, where that needs nobody's answer.
+    pub(crate) fn exited(self: &Arc<Self>, mut exit: ChildExit) {
+        let mut state = self.lock();
+        if exit.stopped_by == StoppedBy::Itself {
+            if let Some(awaited) = state.awaited.get_mut(&exit.child) {
+                if awaited.starting {
+                    awaited.early = Some(exit);
+                    return;
+                }
+                // It would have been stopped for the restart that is under way.
+                if let Some(mailbox) = exit.mailbox.take() {
+                    mailbox.expect_restart();
+                    state.held.insert(exit.child, mailbox);
+                }
+                drop(state);
+                return callbacks::tell(&self.actor, exit);
+            }
+            if !exit.poison
+                && exit.reason.error().is_some()
+                && state.redelivers(exit.child, &self.policy)
+                && let Some(mailbox) = &exit.mailbox
+            {
+                mailbox.redeliver();
+            }
+        }
+        self.judge(state, exit);
+    }
+
+    /// The hook of errs.
+    pub(crate) fn erred(self: &Arc<Self>, erred: ChildErr) {
+        let mut state = self.lock();
+        if !state.engine.speaks_of(erred.child, &erred.name, &erred.message) {
+            return;
+        }
+        if self.actor.record_erred(&erred).is_none() {
+            return;
+        }
+        let at_ms = self.actor.at_ms();
+        let step = state.engine.erred(erred.child, &erred.name, &erred.message, erred.error_hash, at_ms);
+        self.follow(state, step, Cause::Err(Box::new(erred)));
+    }
+
+    /// What follows from an exit whose child nobody restarts yet.
+    pub(crate) fn judge(self: &Arc<Self>, mut state: MutexGuard<'_, State>, exit: ChildExit) {
+        let asks = exit.reason.error().is_some() && self.actor.exports(&DECIDE);
+        let at_ms = self.actor.at_ms();
+        let step = state.engine.exited(&fact(&exit), at_ms, asks);
+        self.follow(state, step, Cause::Exit(Box::new(exit)));
+    }
+
+    /// Does what follows; callbacks come last, when the outcome is known.
+    pub(crate) fn follow(self: &Arc<Self>, mut state: MutexGuard<'_, State>, step: Step, mut cause: Cause) {
+        match step {
+            Step::Nothing => {}
+            Step::Ask(question) => {
+                drop(state);
+                if let Cause::Exit(exit) = cause {
+                    decide::ask(self, exit, question);
+                }
+                return;
+            }
+            Step::Link(scope) => {
+                let members = Members { child: cause.child(), scope };
+                let number = state.begin(&members.scope);
+                state.hold_from(&mut cause);
+                drop(state);
+                return crate::link::restart_together(self, members, number, cause, None, true);
+            }
+            Step::Decided(decisions) => {
+                if let Some(restart) = self.carry_out(&mut state, &decisions, &mut cause) {
+                    restart.spawn(self);
+                }
+            }
+        }
+        drop(state);
+        if let Cause::Exit(exit) = cause {
+            callbacks::tell(&self.actor, *exit);
+        }
+    }
+
+    /// Records decisions and does what can be done at once; a restart is returned.
+    pub(crate) fn carry_out(
+        self: &Arc<Self>,
+        state: &mut State,
+        decisions: &[Decision],
+        cause: &mut Cause,
+    ) -> Option<Restart> {
+        let mut restart = None;
+        for decision in decisions {
+            let (hash, delay_ms) = self.record(decision);
+            match decision.action {
+                Action::Restart => {
+                    let scope = state.engine.scope(decision.actor);
+                    let number = state.begin(&scope);
+                    state.hold_from(cause);
+                    let members = Members { child: decision.actor, scope };
+                    restart = Some(Restart::new(members, number, decision, hash, delay_ms));
+                }
+                Action::Stop if decision.actor == self.actor.id() => self.actor.stop(),
+                Action::Stop => self.leave_down(state, decision),
+                Action::Escalate => self.actor.fail(self.escalation(state, decision, cause)),
+                Action::Ignore | Action::Reject | Action::Warn => {}
+            }
+        }
+        restart
+    }
+
+    /// The record of a child that was to be restarted by hand does not verify.
+    pub(crate) fn reject(self: &Arc<Self>, child: TheaterId) {
+        let known = self.tree().and_then(|tree| tree.children().into_iter().find(|known| known.actor_id == child));
+        let name = known.map_or_else(|| child.to_string(), |known| known.name);
+        let error = ActorError::new(ErrorType::InstantiateFailed, "its record was rejected");
+        let reason = theater::ExitReason::Abnormal(error);
+        let exit = ChildExit::of_failed_start(child, name, 0, reason, self.actor.at_ms(), Digest::ZERO);
+        let mut state = self.lock();
+        let decisions = state.engine.rejected(child, None, self.actor.at_ms());
+        self.carry_out(&mut state, &decisions, &mut Cause::Exit(Box::new(exit)));
+    }
+
+    fn record(&self, decision: &Decision) -> (Option<Digest>, u64) {
+        let state_hash = match &decision.state {
+            _ if decision.action != Action::Restart => None,
+            StateChoice::Reset => None,
+            StateChoice::Resume => self.tree().and_then(|tree| tree.state_hash(decision.actor)),
+            StateChoice::ResumeFrom(hash) => Some(*hash),
+            StateChoice::Custom(bytes) => Some(Digest::of(bytes)),
+        };
+        let of_cut = decision.cut.iter().flatten().find(|(child, ..)| *child == decision.actor);
+        let state_hash = of_cut.map(|(.., hash)| *hash).or(state_hash);
+        let mut delay_ms = 0;
+        let hash = self.actor.record_decision(|parent_hash| {
+            let record = decision.record(self.policy.backoff.as_ref(), parent_hash, state_hash);
+            delay_ms = record.delay_ms;
+            record
+        });
+        (hash, delay_ms)
+    }
+
+    /// A child that a decision leaves down, or has stopped: with its group where that has none left.
+    fn leave_down(self: &Arc<Self>, state: &mut State, decision: &Decision) {
+        let mut down = vec![decision.actor];
+        if decision.rule == "group-budget" {
+            down = state.engine.scope(decision.actor);
+        }
+        for child in &down {
+            state.awaited.remove(child);
+            state.held.remove(child);
+            state.forget_if_gone(*child);
+        }
+        let Some(tree) = self.tree() else { return };
+        self.actor.spawn(async move {
+            for child in down.into_iter().rev() {
+                // One that has ended is stopped.
+                let _ = tree.stop(child, None, StoppedBy::ParentQuietly).await;
+            }
+        });
+    }
+
+    /// The error with which the supervisor ends: the child, and what became of it unchanged.
+    fn escalation(&self, state: &State, decision: &Decision, cause: &Cause) -> ActorError {
+        let (name, error) = match cause {
+            Cause::Exit(exit) => (&exit.name, exit.reason.error()),
+            Cause::Err(erred) => (&erred.name, Some(ActorError::new(ErrorType::GuestError, erred.message.clone()))),
+        };
+        let label = state.engine.spec(decision.actor).map_or(name.as_str(), |spec| &spec.id).to_owned();
+        let why = match decision.rule.as_str() {
+            "budget" | "child-budget" | "group-budget" => format!(
+                "needed more restarts than its {} of {} attempts within {} ms has",
+                decision.rule,
+                decision.window.saturating_sub(1),
+                self.policy.within_ms
+            ),
+            "no-cut" => "cannot be restarted together with its group, whose states have no consistent cut".to_owned(),
+            "verify" => "cannot be restarted from its record".to_owned(),
+            rule => format!("is escalated ({rule})"),
+        };
+        let ended = || ActorError::new(ErrorType::GuestError, "it ended normally");
+        let error = error.unwrap_or_else(ended);
+        let message = format!("child `{label}` ({}) {why}: {}", decision.actor, error.message);
+        let mut escalated = ActorError::new(error.kind, message);
+        (escalated.data, escalated.deterministic) = (error.data, false);
+        escalated
+    }
 }
 
-impl From<SpawnError> for SupervisionError {
-    fn from(error: SpawnError) -> Self {
-        match error {
-            SpawnError::NotFound(_) => Self::NotFound,
-            SpawnError::Running(_) => Self::Running,
-            SpawnError::Permission { .. } | SpawnError::Cycle(_) => Self::Denied(error.to_string()),
-            SpawnError::Failed { error, .. } => Self::FailedToStart((&error).into()),
-            error => failed(error.kind(), error.to_string()),
+impl State {
+    /// A new restart of these children; an older one leaves them to it.
+    pub(crate) fn begin(&mut self, scope: &[TheaterId]) -> u64 {
+        self.restarts += 1;
+        for child in scope {
+            let awaited = self.awaited.entry(*child).or_default();
+            awaited.restart = self.restarts;
+        }
+        self.restarts
+    }
+
+    /// Whether this restart has still to start the child.
+    pub(crate) fn awaits(&self, child: TheaterId, restart: u64) -> bool {
+        self.awaited.get(&child).is_some_and(|awaited| awaited.restart == restart)
+    }
+
+    /// Keeps the messages of the child that ended until it is started again.
+    pub(crate) fn hold_from(&mut self, cause: &mut Cause) {
+        if let Cause::Exit(exit) = cause
+            && let Some(mailbox) = exit.mailbox.take()
+        {
+            mailbox.expect_restart();
+            self.held.insert(exit.child, mailbox);
+        }
+    }
+
+    /// No restart is to start the child any more; whether one was.
+    pub(crate) fn cancel(&mut self, child: TheaterId) -> bool {
+        self.held.remove(&child);
+        self.awaited.remove(&child).is_some()
+    }
+
+    /// Forgets what is kept of a child whose spec is gone.
+    pub(crate) fn forget_if_gone(&mut self, child: TheaterId) {
+        if self.engine.spec(child).is_none() {
+            self.init.remove(&child);
+            self.supervisors.remove(&child);
+        }
+    }
+
+    pub(crate) fn is_dynamic(&self) -> bool {
+        self.engine.policy().strategy == Strategy::Dynamic
+    }
+
+    fn redelivers(&self, child: TheaterId, policy: &Policy) -> bool {
+        let of_spec = self.engine.spec(child).map(|spec: &Spec| spec.redeliver);
+        of_spec.unwrap_or_else(|| policy.spawned.as_ref().is_some_and(|spawned| spawned.redeliver))
+    }
+}
+
+impl Cause {
+    pub(crate) fn child(&self) -> TheaterId {
+        match self {
+            Self::Exit(exit) => exit.child,
+            Self::Err(erred) => erred.child,
         }
     }
 }
 
-fn failed(kind: ErrorType, message: String) -> SupervisionError {
-    SupervisionError::FailedToStart(WitActorError { error_type: kind.into(), message, data: None })
-}
-
-type Restarted = std::result::Result<Option<String>, SupervisionError>;
-
-/// Starts the next incarnation of a child that has ended, with the state that the guest chooses.
-pub(crate) async fn restart_child_with(
-    mut call: Call<'_, SupervisorHandler>,
-    (child, state): (String, RestartState),
-) -> Result<(Restarted,)> {
-    let Ok(id) = child_id(&child) else {
-        return Ok((Err(SupervisionError::NotFound),));
+/// What the engine is told of an exit.
+pub(crate) fn fact(exit: &ChildExit) -> Exit {
+    let message = match &exit.reason {
+        theater::ExitReason::Abnormal(error) => error.message.clone(),
+        _ => String::new(),
     };
-    let from = match state {
-        RestartState::Reset => RestartFrom::Reset,
-        RestartState::Resume => RestartFrom::Resume,
-        RestartState::Custom(bytes) => RestartFrom::Custom(Some(bytes)),
-        RestartState::ResumeFrom(hash) => match Digest::try_from(&hash[..]) {
-            Ok(hash) => RestartFrom::ResumeFrom(hash),
-            Err(error) => return Ok((Err(SupervisionError::InvalidSpec(format!("resume-from: {error}"))),)),
+    Exit {
+        child: exit.child,
+        name: exit.name.clone(),
+        incarnation: exit.incarnation,
+        reason: exit.reason.record(),
+        asked_by: match exit.stopped_by {
+            StoppedBy::Itself => AskedBy::Itself,
+            StoppedBy::Operator => AskedBy::Operator,
+            _ => AskedBy::Parent,
         },
-    };
-    let tree = call.tree();
-    if tree.children().iter().any(|child| child.actor_id == id && child.is_alive()) {
-        return Ok((Err(SupervisionError::Running),));
-    }
-    match room_for(&mut call, id).await {
-        Ok(()) => {}
-        Err(SupervisorError::NotFound(_)) => return Ok((Err(SupervisionError::NotFound),)),
-        Err(SupervisorError::HandlerError(_)) => return Ok((Err(SupervisionError::MaxChildren),)),
-        Err(error) => return Ok((Err(failed(ErrorType::InstantiateFailed, error.to_string())),)),
-    }
-    let restarted = tree.restart(id, from, call.idempotency_key()).await;
-    note_denial(&mut call, restarted.as_ref().err());
-    Ok((restarted.map(|started| started.map(|id| id.to_string())).map_err(SupervisionError::from),))
-}
-
-/// WIT `child-counts`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ComponentType, Lift, Lower, Serialize, Deserialize)]
-#[component(record)]
-pub(crate) struct ChildCounts {
-    specs: u32,
-    active: u32,
-    supervisors: u32,
-    workers: u32,
-}
-
-/// Stops a child; the guest hears nothing of it.
-pub(crate) async fn terminate_child(
-    call: Call<'_, SupervisorHandler>,
-    (child,): (String,),
-) -> Result<(std::result::Result<(), SupervisionError>,)> {
-    let Ok(id) = child_id(&child) else {
-        return Ok((Err(SupervisionError::NotFound),));
-    };
-    let stopped = call.tree().stop(id, None, StoppedBy::ParentQuietly).await;
-    Ok((stopped.map_err(|error| match error {
-        ChildError::NotFound(_) => SupervisionError::NotFound,
-        error => SupervisionError::Denied(error.to_string()),
-    }),))
-}
-
-/// How many children there are. None has a spec: those are declared or started by `start-child`.
-#[expect(clippy::needless_pass_by_value, reason = "the signature of a host function")]
-pub(crate) fn count_children(call: Call<'_, SupervisorHandler>, (): ()) -> Result<(ChildCounts,)> {
-    let children: Vec<_> = call.tree().children().into_iter().filter(ActorProcess::is_alive).collect();
-    let supervisors = children.iter().filter(|child| supervises(child)).count();
-    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    Ok((ChildCounts {
-        specs: 0,
-        active: count(children.len()),
-        supervisors: count(supervisors),
-        workers: count(children.len() - supervisors),
-    },))
-}
-
-/// Ends the supervisor abnormal when its running call has committed.
-pub(crate) fn escalate(mut call: Call<'_, SupervisorHandler>, (reason,): (String,)) -> Result<()> {
-    call.end_abnormal(format!("escalated: {reason}"));
-    Ok(())
-}
-
-/// All children, those started last first: the ones alive, then up to 1,000 that have ended.
-pub(crate) async fn which_children(call: Call<'_, SupervisorHandler>, (): ()) -> Result<(Vec<ChildInfo>,)> {
-    let tree = call.tree();
-    let alive = tree.children();
-    let ended = tree.ended(ENDED).await?;
-    Ok((alive.iter().rev().chain(&ended).map(info).collect(),))
-}
-
-fn supervises(child: &ActorProcess) -> bool {
-    child.handlers.iter().any(|handler| handler == "supervisor")
-}
-
-fn info(child: &ActorProcess) -> ChildInfo {
-    let id = child.actor_id.to_string();
-    let status = match child.status {
-        ActorStatus::Running => ChildStatus::Running,
-        ActorStatus::Restarting => ChildStatus::Restarting,
-        ActorStatus::Stopped => ChildStatus::Stopped,
-        ActorStatus::Failed => ChildStatus::Failed,
-    };
-    let alive = matches!(status, ChildStatus::Running | ChildStatus::Restarting);
-    ChildInfo {
-        actor_id: alive.then(|| id.clone()),
-        id,
-        status,
-        kind: if supervises(child) { ChildKind::Supervisor } else { ChildKind::Worker },
-        incarnation: child.incarnation,
-        restarts: child.incarnation.saturating_sub(1),
-        last_error: child.last_error.as_ref().map(WitActorError::from),
+        poison: exit.poison,
+        message,
+        error_hash: exit.error_hash,
     }
 }

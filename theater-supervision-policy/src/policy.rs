@@ -39,6 +39,13 @@ pub struct Policy {
     pub errors: Vec<Rule>,
 }
 
+impl Policy {
+    /// What each child of a dynamic supervisor is made after.
+    pub fn template(&self) -> Option<&Spec> {
+        self.children.first().filter(|_| self.strategy == Strategy::Dynamic)
+    }
+}
+
 /// Which children a failure of one concerns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Strategy {

@@ -159,15 +159,18 @@ async fn start_handlers(actor: &Arc<Actor>, slots: &mut Slots) -> Result<(), Exi
                     let why = actor.control.interruption();
                     return Err(why.map_or(ExitReason::Shutdown, |why| interrupted(actor, why)));
                 }
-                started = starting => started.map_err(|error| format!("{error:#}")),
+                started = starting => started,
             },
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(error.into()),
         };
         match started {
             Ok(slot) => slots.push(slot),
-            Err(reason) => {
-                let reason = format!("handler `{}` did not start: {reason}", handler.name());
-                let error = ActorError::new(ErrorType::InstantiateFailed, reason);
+            Err(error) => {
+                // A supervisor fails as its child did.
+                let error = error.downcast::<ActorError>().unwrap_or_else(|error| {
+                    let reason = format!("handler `{}` did not start: {error:#}", handler.name());
+                    ActorError::new(ErrorType::InstantiateFailed, reason)
+                });
                 record_error(actor, &error, actor.committed().hash, None, |_| Vec::new());
                 return Err(ExitReason::Abnormal(error));
             }

@@ -139,6 +139,9 @@ pub enum SpawnError {
         /// What is asked for and not held, and what to write.
         reason: String,
     },
+    /// A handler refused it.
+    #[error("{0}")]
+    Refused(String),
     /// The actor failed before it was running; its chain holds the error.
     #[error("actor {id} ({name}): {error}")]
     Failed {

@@ -65,6 +65,22 @@ pub struct ChildExit {
     pub mailbox: Option<HeldMailbox>,
 }
 
+impl ChildExit {
+    /// Of a restart that failed before an incarnation began; `fact` is its record, see
+    /// [`ActorRef::record_failed_start`](crate::ActorRef::record_failed_start).
+    pub fn of_failed_start(
+        child: TheaterId,
+        name: String,
+        incarnation: u32,
+        reason: ExitReason,
+        at_ms: u64,
+        fact: Digest,
+    ) -> Self {
+        let (stopped_by, error_hash) = (StoppedBy::Itself, Digest::ZERO);
+        Self { child, name, incarnation, reason, stopped_by, poison: false, at_ms, fact, error_hash, mailbox: None }
+    }
+}
+
 /// Runs at each exit of a child, on the child's task: it must not wait. It may call the actor and
 /// await the answer in a task of its own.
 pub(crate) type ExitHook = Box<dyn FnMut(ChildExit) + Send>;
@@ -72,7 +88,8 @@ pub(crate) type ExitHook = Box<dyn FnMut(ChildExit) + Send>;
 /// The call that ended an actor, until whoever asked is told or the message is delivered again.
 pub(crate) type FailedSlot = Arc<Mutex<Option<FailedCall>>>;
 
-/// Keeps the messages of a child that ended while its supervisor decides.
+/// Keeps the messages of a child that ended while its supervisor decides; when nobody does any more
+/// and there is no next incarnation, they become dead letters.
 pub struct HeldMailbox {
     actor: Arc<Actor>,
     failed: FailedSlot,
@@ -84,6 +101,7 @@ impl HeldMailbox {
     /// While its supervisor decides, the actor counts as waiting for it.
     pub(crate) fn for_supervisor(actor: Arc<Actor>, failed: FailedSlot) -> Self {
         let edge = actor.parent_id.map(|parent| actor.shared.tree.waits.note(actor.id, parent));
+        lock(&actor.inbox).holders += 1;
         Self { actor, failed, _edge: edge }
     }
 
@@ -93,6 +111,7 @@ impl HeldMailbox {
 
     /// While a restart is under way.
     pub(crate) fn for_restart(actor: Arc<Actor>) -> Self {
+        lock(&actor.inbox).holders += 1;
         Self { actor, failed: FailedSlot::default(), _edge: None }
     }
 
@@ -132,9 +151,13 @@ impl Drop for HeldMailbox {
     fn drop(&mut self) {
         let (reason, messages) = {
             let mut inbox = lock(&self.actor.inbox);
+            inbox.holders -= 1;
             let Phase::Held(reason) = &inbox.phase else {
                 return; // a next incarnation has taken them
             };
+            if inbox.holders > 0 {
+                return; // somebody else keeps them
+            }
             let reason = reason.clone();
             inbox.phase = Phase::Ended(reason.clone());
             (reason, inbox.take_queue())

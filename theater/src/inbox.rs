@@ -34,6 +34,8 @@ pub(crate) struct Inbox {
     listed: bool,
     /// A restart is under way, or will be, that takes the messages over.
     kept: bool,
+    /// Who keeps the messages of an incarnation that has ended.
+    pub(crate) holders: u32,
     /// The call that ended this incarnation had ended one before in just the same way.
     pub(crate) poisoned: bool,
     /// Who asked the actor to stop first.

@@ -96,6 +96,7 @@ mod prepare;
 mod process;
 mod recheck;
 mod recorder;
+mod records;
 mod request;
 mod runner;
 mod runtime;

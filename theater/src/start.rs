@@ -43,6 +43,11 @@ impl<'a> Start<'a> {
         self.actor.name()
     }
 
+    /// The event with which this incarnation began.
+    pub fn started(&self) -> Digest {
+        self.actor.started.get().copied().unwrap_or_default()
+    }
+
     /// Which of its lives begins, from 1.
     pub fn incarnation(&self) -> u32 {
         self.actor.incarnation
@@ -212,6 +217,16 @@ impl ActorRef {
     /// The actor's own subtree; `None` when the actor has ended.
     pub fn tree(&self) -> Option<Subtree> {
         self.actor.upgrade().map(|actor| Subtree::unwaiting(&actor))
+    }
+
+    /// Completes after `duration`, on the runtime's clock.
+    pub fn timer(&self, duration: Duration) -> impl Future<Output = ()> + Send + use<> {
+        let timer = self.actor.upgrade().map(|actor| actor.shared.sources.sleep(duration));
+        async move {
+            if let Some(timer) = timer {
+                timer.await;
+            }
+        }
     }
 
     /// Supervision time in ms: what elapsed while this process ran; the wall clock does not enter.

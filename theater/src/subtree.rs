@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use theater_chain::{Digest, StoreError, TheaterId};
+use theater_chain::{ChainStore, Digest, StoreError, TheaterId};
 
 use crate::actor::{Actor, Terms, lock};
 use crate::background::Background;
@@ -16,6 +16,7 @@ use crate::error::{CycleError, SpawnError};
 use crate::exits::{ChildExit, HeldMailbox, StoppedBy};
 use crate::manifest::ManifestConfig;
 use crate::process::ActorProcess;
+use crate::records::Records;
 use crate::spawn::{self, Again, FailedStart, New, Origin, RestartFrom, find_store};
 use crate::stop::{self, Shutdown};
 use crate::waits::Edge;
@@ -319,6 +320,16 @@ impl Subtree {
         let journal = &self.actor.shared.journal;
         let store = journal.store(actor.recorder.ephemeral).clone();
         Some(EventCursor::new(child, actor.recorder.started(), store, journal.commits()))
+    }
+
+    /// What is recorded, of this runtime's actors: to be read only. Waits until all that happened
+    /// before this call is in it.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn records(&self) -> Result<impl ChainStore + use<>, StoreError> {
+        self.actor.shared.journal.flushed().await?;
+        Ok(Records(self.actor.shared.clone()))
     }
 
     /// The chain of a child, alive or ended.

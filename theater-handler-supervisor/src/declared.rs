@@ -1,0 +1,128 @@
+//! The declared children: started with their supervisor, in their order.
+
+use std::sync::Arc;
+
+use theater::chain::data::SupervisionActionKind;
+use theater::{ActorError, ChildError, Digest, SpawnError, StoppedBy, Subtree, TheaterId};
+use theater_supervision_policy::{Down, RestartType, Spec, Strategy};
+
+use crate::manifests;
+use crate::supervision::Supervision;
+use crate::wit::{restart_from, shutdown};
+
+impl Supervision {
+    /// Starts the declared children, each after the one before runs. The first that fails has
+    /// those that were started stopped in reverse, and is why the supervisor fails.
+    pub(crate) async fn start_declared(
+        self: &Arc<Self>,
+        tree: &Subtree,
+        again: Option<Digest>,
+    ) -> Result<(), ActorError> {
+        if self.policy.strategy == Strategy::Dynamic || self.policy.children.is_empty() {
+            return Ok(());
+        }
+        self.permitted(tree)?;
+        let mut started = Vec::new();
+        for spec in &self.policy.children {
+            let child = TheaterId::of_spec(&self.actor.id(), &spec.id);
+            self.lock().engine.specified(child, spec.clone());
+            match self.start_one(tree, child, spec, again).await {
+                Ok(true) => {
+                    started.push(child);
+                    self.runs(tree, child);
+                }
+                Ok(false) => {
+                    let mut state = self.lock();
+                    state.engine.down(child, Down::Declined);
+                    if spec.restart == RestartType::Temporary {
+                        state.engine.forget(child);
+                    }
+                }
+                Err(error) => {
+                    for child in started.into_iter().rev() {
+                        // One that has ended is stopped.
+                        let _ = tree.stop(child, None, StoppedBy::ParentQuietly).await;
+                    }
+                    return Err(failed(spec, &error));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn permitted(&self, tree: &Subtree) -> Result<(), ActorError> {
+        let refused = |reason: String| Err(ActorError::new(theater::ErrorType::InstantiateFailed, reason));
+        let (children, max) = (self.policy.children.len(), self.permissions.max_children);
+        if children > max as usize {
+            return refused(format!(
+                "{children} children are declared and {max} are permitted; write `permissions = {{ max_children = {children} }}` in the supervisor entry of its manifest"
+            ));
+        }
+        let (depth, max) = (tree.depth() + 1, self.permissions.max_depth);
+        if depth > max {
+            return refused(format!(
+                "a child would stand {depth} deep in the tree, and {max} is permitted; write `permissions = {{ max_depth = .. }}` in the supervisor entry of its manifest"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether it runs; `false`: its `init` declined. `again`: the start of a supervisor that lived
+    /// before, whose children go on.
+    async fn start_one(
+        &self,
+        tree: &Subtree,
+        child: TheaterId,
+        spec: &Spec,
+        again: Option<Digest>,
+    ) -> Result<bool, SpawnError> {
+        let tree = tree.clone().stopped_with(spec.shutdown.map(shutdown), false);
+        if let Some(started) = again {
+            match tree.status(child).await {
+                Ok(_) => {
+                    let from = restart_from(self.lock().engine.declared_state(child));
+                    let restarted = tree.restart(child, from, Some(started)).await;
+                    if let Err(SpawnError::Rejected { .. }) = &restarted {
+                        let rejected = self.lock().engine.rejected(child, None, self.actor.at_ms());
+                        for decision in
+                            rejected.iter().filter(|decision| decision.action == SupervisionActionKind::Reject)
+                        {
+                            self.actor.record_decision(|parent| decision.record(None, parent, None));
+                        }
+                    }
+                    return restarted.map(|started| started.is_some());
+                }
+                Err(ChildError::NotFound(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let folder = tree.folder().to_owned();
+        let manifest = manifests::open(&folder, &spec.manifest, &self.permissions)
+            .map_err(|refused| SpawnError::Refused(refused.error.to_string()))?;
+        tree.spawn_declared(&spec.id, manifest).await.map(|started| started.is_some())
+    }
+
+    /// Notes what a child is, and begins to follow its events.
+    pub(crate) fn runs(self: &Arc<Self>, tree: &Subtree, child: TheaterId) {
+        let known = tree.children().into_iter().find(|known| known.actor_id == child);
+        if let Some(known) = known {
+            let supervises = known.handlers.iter().any(|handler| handler == "supervisor");
+            self.lock().supervisors.insert(child, supervises);
+        }
+        self.follow_events(child);
+    }
+}
+
+fn failed(spec: &Spec, error: &SpawnError) -> ActorError {
+    let (kind, data) = match error {
+        SpawnError::Failed { error, .. } => (error.kind, error.data.clone()),
+        error => (error.kind(), None),
+    };
+    let cause = match error {
+        SpawnError::Failed { error, .. } => error.message.clone(),
+        error => error.to_string(),
+    };
+    let mut failed = ActorError::new(kind, format!("child `{}` did not start: {cause}", spec.id));
+    (failed.data, failed.deterministic) = (data, false);
+    failed
+}

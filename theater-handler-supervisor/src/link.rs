@@ -1,0 +1,119 @@
+//! State-linked groups: members that restart together from one consistent cut over their chains.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use theater::{Digest, Subtree, TheaterId};
+use theater_supervision_policy::cut::{self, Cut, Member};
+
+use crate::callbacks;
+use crate::restart::{Members, Restart};
+use crate::supervision::{Cause, Supervision};
+
+/// Which messages never happened, by their ids.
+pub(crate) type Undone = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+
+/// A cut that members restart from.
+#[derive(Debug)]
+pub(crate) struct Linked {
+    cut: Cut,
+    /// Members of which no start was tried yet.
+    waiting: HashSet<TheaterId>,
+}
+
+impl Linked {
+    /// The state that a member begins with.
+    pub(crate) fn state(&self, child: TheaterId) -> Digest {
+        self.cut.members.iter().find(|(member, ..)| *member == child).map(|(.., hash)| *hash).unwrap_or_default()
+    }
+
+    /// Which part of a member's chain counts: its restart from this cut may still be ahead.
+    fn member(&self, child: TheaterId) -> Member {
+        let part = self.cut.members.iter().find(|(member, ..)| *member == child && self.waiting.contains(member));
+        Member { id: child, until: part.map(|(_, seq, _)| seq + 1) }
+    }
+}
+
+/// Which messages a member that starts from a cut begins again, and which never happened.
+pub(crate) fn messages(linked: Option<&mut Linked>, child: TheaterId) -> (Vec<u64>, Undone) {
+    let Some(linked) = linked else {
+        return (Vec::new(), Arc::new(|_| false));
+    };
+    linked.waiting.remove(&child);
+    let redeliver = linked.cut.redeliver.remove(&child).unwrap_or_default();
+    let cut = linked.cut.clone();
+    (redeliver, Arc::new(move |message_id| cut.is_undone(message_id)))
+}
+
+/// Stops the members, finds the cut, and restarts them from it.
+pub(crate) fn restart_together(
+    supervision: &Arc<Supervision>,
+    members: Members,
+    number: u64,
+    cause: Cause,
+    before: Option<Linked>,
+    tell: bool,
+) {
+    let linking = supervision.clone();
+    let actor = supervision.actor.clone();
+    actor.spawn(async move {
+        let Some(tree) = linking.tree() else { return };
+        linking.stop_scope(&tree, &members, number).await;
+        let cut = find(&tree, &members, before).await;
+        if let Some(restart) = decide(&linking, &members, number, cause, cut, tell) {
+            linking.restart(restart).await;
+        }
+    });
+}
+
+async fn find(tree: &Subtree, members: &Members, before: Option<Linked>) -> Result<Cut, String> {
+    let of = |child: &TheaterId| match &before {
+        Some(before) => before.member(*child),
+        None => Member { id: *child, until: None },
+    };
+    let asked: Vec<Member> = members.scope.iter().map(of).collect();
+    let records = tree.records().await.map_err(|error| error.to_string())?;
+    let found = cut::greatest(&records, &asked).await.map_err(|error| error.to_string())?;
+    let mut cut = found.map_err(|none| none.to_string())?;
+    // What a restart that did not come about was to deliver again still is.
+    for (child, calls) in before.into_iter().flat_map(|before| before.cut.redeliver) {
+        let later = cut.redeliver.entry(child).or_default();
+        later.extend(calls);
+        later.sort_unstable();
+    }
+    Ok(cut)
+}
+
+fn decide(
+    supervision: &Arc<Supervision>,
+    members: &Members,
+    number: u64,
+    mut cause: Cause,
+    cut: Result<Cut, String>,
+    tell: bool,
+) -> Option<Restart> {
+    let mut state = supervision.lock();
+    if !state.awaits(members.child, number) {
+        return None;
+    }
+    if let Err(reason) = &cut {
+        supervision.actor.record_error("consistent cut", reason);
+    }
+    let of_members = cut.as_ref().map(|cut| cut.members.clone()).map_err(Clone::clone);
+    let decisions = state.engine.linked(members.child, of_members, supervision.actor.at_ms());
+    let mut restart = supervision.carry_out(&mut state, &decisions, &mut cause);
+    if let (Some(restart), Ok(cut)) = (&mut restart, cut) {
+        let waiting = members.scope.iter().copied().collect();
+        restart.linked = Some(Linked { cut, waiting });
+    }
+    if restart.is_none() {
+        for child in &members.scope {
+            state.cancel(*child);
+        }
+    }
+    drop(state);
+    if let (true, Cause::Exit(exit)) = (tell, cause) {
+        callbacks::tell(&supervision.actor, *exit);
+    }
+    restart
+}

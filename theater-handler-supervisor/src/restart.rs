@@ -1,0 +1,250 @@
+//! A restart: the stops, the delay, the starts, and the attempts after failed ones. Each is a task
+//! of its own, so that none waits for another child's; one that concerns the same children takes
+//! them over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use theater::{
+    ActorError, Attempt, ChildExit, Digest, ExitReason, FailedAttempt, RestartFrom, SpawnError, StoppedBy, Subtree,
+    TheaterId,
+};
+use theater_supervision_policy::{Decision, Down, Exit, StateChoice, Step};
+
+use crate::link::{self, Linked};
+use crate::supervision::{Cause, Supervision, fact};
+use crate::wit::restart_from;
+
+/// Who is restarted, and because of whom.
+#[derive(Debug, Clone)]
+pub(crate) struct Members {
+    /// The child that failed.
+    pub(crate) child: TheaterId,
+    /// In start order, itself included.
+    pub(crate) scope: Vec<TheaterId>,
+}
+
+/// A restart that was decided.
+pub(crate) struct Restart {
+    pub(crate) members: Members,
+    pub(crate) number: u64,
+    decision: Option<Digest>,
+    delay_ms: u64,
+    /// The state of the child that failed; the others begin as they are declared.
+    state: StateChoice,
+    /// No consistent cut: all begin anew.
+    all_reset: bool,
+    /// The consistent cut from which all begin.
+    pub(crate) linked: Option<Linked>,
+}
+
+impl Restart {
+    pub(crate) fn new(members: Members, number: u64, decision: &Decision, hash: Option<Digest>, delay_ms: u64) -> Self {
+        let all_reset = decision.rule == "no-cut";
+        Self { members, number, decision: hash, delay_ms, state: decision.state.clone(), all_reset, linked: None }
+    }
+
+    pub(crate) fn spawn(self, supervision: &Arc<Supervision>) {
+        let supervision = supervision.clone();
+        let actor = supervision.actor.clone();
+        actor.spawn(async move { supervision.restart(self).await });
+    }
+}
+
+impl Supervision {
+    /// Until everything of it runs, is left down, or another restart has taken it over.
+    pub(crate) async fn restart(self: Arc<Self>, mut restart: Restart) {
+        loop {
+            let Some(tree) = self.tree() else { return };
+            self.stop_scope(&tree, &restart.members, restart.number).await;
+            self.wait(&restart).await;
+            match self.start_scope(&tree, &mut restart).await {
+                None => return,
+                Some(next) => restart = next,
+            }
+        }
+    }
+
+    /// Stops who is up, the youngest first. The messages wait.
+    pub(crate) async fn stop_scope(&self, tree: &Subtree, members: &Members, number: u64) {
+        for child in members.scope.iter().rev() {
+            let stops = {
+                let state = self.lock();
+                state.awaits(*child, number) && !state.held.contains_key(child)
+            };
+            if !stops {
+                continue;
+            }
+            if let Some(held) = tree.hold(*child).await {
+                let mut state = self.lock();
+                if state.awaited.contains_key(child) {
+                    state.held.insert(*child, held);
+                }
+            }
+        }
+    }
+
+    /// The delay; it ends when an operator stops the child, which then stays down.
+    async fn wait(&self, restart: &Restart) {
+        let child = restart.members.child;
+        let asked = self.lock().held.get(&child).map(theater::HeldMailbox::stop_requested);
+        let delay = self.actor.timer(Duration::from_millis(restart.delay_ms));
+        let Some(asked) = asked else {
+            return if restart.delay_ms > 0 {
+                delay.await
+            };
+        };
+        tokio::select! {
+            biased;
+            () = asked => {
+                let mut state = self.lock();
+                if state.awaits(child, restart.number) {
+                    state.cancel(child);
+                    state.engine.down(child, Down::Asked);
+                }
+            }
+            () = async { if restart.delay_ms > 0 { delay.await } } => {}
+        }
+    }
+
+    /// Starts the members in their order. When one does not start, what follows from that is returned.
+    async fn start_scope(self: &Arc<Self>, tree: &Subtree, restart: &mut Restart) -> Option<Restart> {
+        for child in restart.members.scope.clone() {
+            let Some(attempt) = self.begin_start(child, restart) else { continue };
+            match tree.attempt(attempt).await {
+                Ok(started) => self.started(tree, child, restart.number, started.is_some()),
+                Err(failed) => {
+                    if let Some(next) = self.failed(child, restart, failed) {
+                        return Some(next);
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    fn begin_start(&self, child: TheaterId, restart: &mut Restart) -> Option<Attempt> {
+        let mut state = self.lock();
+        let awaited = state.awaited.get_mut(&child).filter(|awaited| awaited.restart == restart.number)?;
+        awaited.starting = true;
+        let from = match &restart.linked {
+            Some(linked) => RestartFrom::ResumeFrom(linked.state(child)),
+            None if restart.all_reset => RestartFrom::Reset,
+            None if child == restart.members.child => restart_from(restart.state.clone()),
+            None => restart_from(state.engine.declared_state(child)),
+        };
+        let (redeliver, undone) = link::messages(restart.linked.as_mut(), child);
+        Some(Attempt { child, from, event: restart.decision, mailbox: state.held.remove(&child), redeliver, undone })
+    }
+
+    /// A child runs again, or its `init` declined.
+    fn started(self: &Arc<Self>, tree: &Subtree, child: TheaterId, number: u64, runs: bool) {
+        let mut state = self.lock();
+        if !state.awaits(child, number) {
+            // Stopped on purpose meanwhile, or another restart sees to it.
+            if runs && !state.awaited.contains_key(&child) {
+                drop(state);
+                let tree = tree.clone();
+                self.actor.spawn(async move {
+                    // One that has ended by itself is stopped.
+                    let _ = tree.stop(child, None, StoppedBy::ParentQuietly).await;
+                });
+            }
+            return;
+        }
+        let awaited = state.awaited.remove(&child);
+        if !runs {
+            state.engine.down(child, Down::Declined);
+            return;
+        }
+        state.engine.up(child);
+        match awaited.and_then(|awaited| awaited.early) {
+            Some(exit) => self.judge(state, exit),
+            None => {
+                drop(state);
+                self.follow_events(child);
+            }
+        }
+    }
+
+    /// A start failed: that is an exit of its own, about which no callback is told.
+    fn failed(self: &Arc<Self>, child: TheaterId, restart: &mut Restart, failed: FailedAttempt) -> Option<Restart> {
+        let mut state = self.lock();
+        if !state.awaits(child, restart.number) {
+            if let Some(mailbox) = failed.mailbox
+                && state.awaited.contains_key(&child)
+            {
+                state.held.entry(child).or_insert(mailbox);
+            }
+            return None;
+        }
+        if let Some(awaited) = state.awaited.get_mut(&child) {
+            awaited.starting = false;
+        }
+        if let Some(mailbox) = failed.mailbox {
+            mailbox.expect_restart();
+            state.held.insert(child, mailbox);
+        }
+        match failed.error {
+            SpawnError::ParentGone(_) | SpawnError::ShuttingDown => return None,
+            SpawnError::Running(_) => {
+                // An operator was first.
+                state.cancel(child);
+                state.engine.up(child);
+                return None;
+            }
+            _ => {}
+        }
+        let error = error_of(&failed.error);
+        let name = failed.exit.as_ref().map(|exit| exit.name.clone());
+        let mut cause = Cause::Exit(Box::new(match failed.exit {
+            Some(exit) => exit,
+            None => self.no_incarnation(child, name.unwrap_or_default(), &error)?,
+        }));
+        let at_ms = self.actor.at_ms();
+        if let SpawnError::Rejected { .. } = &failed.error {
+            let hash = None;
+            let decisions = state.engine.rejected(child, hash, at_ms);
+            self.carry_out(&mut state, &decisions, &mut cause);
+            return None;
+        }
+        let Cause::Exit(exit) = &cause else { return None };
+        let fact: Exit = fact(exit);
+        let decisions = match state.engine.exited(&fact, at_ms, false) {
+            Step::Decided(decisions) => decisions,
+            Step::Link(scope) => {
+                let number = state.begin(&scope);
+                drop(state);
+                let before = restart.linked.take();
+                link::restart_together(self, Members { child, scope }, number, cause, before, false);
+                return None;
+            }
+            Step::Nothing | Step::Ask(_) => {
+                state.cancel(child);
+                return None;
+            }
+        };
+        let next = self.carry_out(&mut state, &decisions, &mut cause);
+        if next.is_none() {
+            state.cancel(child);
+        }
+        next
+    }
+
+    /// The fact of a start that failed before an incarnation began.
+    fn no_incarnation(&self, child: TheaterId, name: String, error: &ActorError) -> Option<ChildExit> {
+        let known = self.tree()?.children().into_iter().find(|known| known.actor_id == child);
+        let incarnation = known.as_ref().map_or(0, |known| known.incarnation) + 1;
+        let name = known.map_or(name, |known| known.name);
+        let at_ms = self.actor.at_ms();
+        let fact = self.actor.record_failed_start(child, incarnation, error)?;
+        Some(ChildExit::of_failed_start(child, name, incarnation, ExitReason::Abnormal(error.clone()), at_ms, fact))
+    }
+}
+
+fn error_of(error: &SpawnError) -> ActorError {
+    match error {
+        SpawnError::Failed { error, .. } => error.clone(),
+        error => ActorError::new(error.kind(), error.to_string()),
+    }
+}
