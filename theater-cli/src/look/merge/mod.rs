@@ -301,3 +301,6 @@ impl<'a> Merge<'a> {
 fn ends_turn(event: &ChainEvent) -> bool {
     matches!(event.event_type.as_ref(), StateUpdated::TYPE | CallReturned::TYPE | ActorErrorData::TYPE)
 }
+
+#[cfg(test)]
+mod tests;
