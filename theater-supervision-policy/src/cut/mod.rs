@@ -98,6 +98,9 @@ pub struct NoCut {
 /// The greatest consistent cut of these members, each once, over their newest incarnations (with
 /// [`Member::until`]: the newest before it).
 ///
+/// What has not reached the store does not count: whoever asks about actors that just ended waits for
+/// their last commit first.
+///
 /// The chains are read backwards and only as far as needed: when nothing has to be undone, a few
 /// pages of each. A message of an undone call that its receiver never began, and that neither waits
 /// in the store nor is a dead letter, is looked for in the receiver's whole incarnation.

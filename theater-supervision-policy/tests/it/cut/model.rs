@@ -378,7 +378,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
     fn the_cut_found_is_the_greatest_of_all(tape in prop::collection::vec(any::<u8>(), 0..160), members in 1usize..4) {
@@ -390,7 +390,7 @@ proptest! {
 #[test]
 fn random_executions_have_cuts_of_every_kind() {
     let (mut none, mut whole, mut undone, mut again, mut interrupted) = (0, 0, 0, 0, 0);
-    for seed in 0..600u32 {
+    for seed in 0..300u32 {
         let byte = |n: u32| Digest::of(&[seed.to_be_bytes(), n.to_be_bytes()].concat()).as_bytes()[0];
         match block_on(compare((0..140).map(byte).collect(), 3)) {
             None => none += 1,
