@@ -140,7 +140,7 @@ impl Run {
             4 => return self.turn(member, None, false),
             5 => (format!("cli/{}", self.outside), false),
             6 => (format!("{}/{}/0", stranger(), self.outside), false),
-            _ => (format!("cli/{}", self.outside), self.draw(4) == 0),
+            _ => (format!("cli/{}", self.outside), self.draw(8) == 7),
         };
         self.outside += 1;
         let to = (member + usize::from(self.draw(2))) % members;
@@ -206,7 +206,7 @@ impl Run {
     fn sends(&mut self, member: usize, number: usize, ordinal: u32, outbox: &mut Vec<(usize, Mail)>) {
         let (to, accepted) = (self.member(), self.draw(4) != 0);
         let told = if accepted { Told::Ok } else { Told::Err };
-        if self.draw(8) == 7 {
+        if self.draw(16) == 7 {
             self.actors[member].send(ordinal, stranger(), told);
             self.turns[member][number].sent_outside |= accepted;
             return;
@@ -220,7 +220,7 @@ impl Run {
 
     /// A request, and how it ends the call that made it, if it does.
     fn requests(&mut self, member: usize, number: usize, ordinal: u32) -> Option<Ending> {
-        let (to, how) = (self.member(), self.draw(12));
+        let (to, how) = (self.member(), self.draw(24));
         if how == 11 {
             self.actors[member].request(ordinal, stranger());
             self.actors[member].told(ordinal, Told::Ok);
@@ -232,7 +232,7 @@ impl Run {
         let mail = Mail { id, request: true, sender: Some((member, number, ordinal)) };
         let told = match how {
             // Served at once, where it can be.
-            0..=6 if !self.busy[to] && !self.dead[to] => {
+            0..=6 | 12.. if !self.busy[to] && !self.dead[to] => {
                 self.turn(to, Some(mail), false);
                 if self.turns[to].last().is_some_and(Turn::answered) { Told::Ok } else { Told::Err }
             }
@@ -259,7 +259,7 @@ impl Run {
 
     /// A host call without a message.
     fn touches(&mut self, member: usize, number: usize, ordinal: u32) {
-        match self.draw(6) {
+        match self.draw(16) {
             0 => {
                 self.actors[member].write(ordinal, Effect::Write, Told::Ok);
                 self.turns[member][number].outside = true;
@@ -381,7 +381,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn the_cut_found_is_the_greatest_of_all(tape in prop::collection::vec(any::<u8>(), 0..160), members in 1usize..4) {
+    fn the_cut_found_is_the_greatest_of_all(tape in prop::collection::vec(any::<u8>(), 0..200), members in 1usize..4) {
         block_on(compare(tape, members));
     }
 }
@@ -392,7 +392,7 @@ fn random_executions_have_cuts_of_every_kind() {
     let (mut none, mut whole, mut undone, mut again, mut interrupted) = (0, 0, 0, 0, 0);
     for seed in 0..300u32 {
         let byte = |n: u32| Digest::of(&[seed.to_be_bytes(), n.to_be_bytes()].concat()).as_bytes()[0];
-        match block_on(compare((0..140).map(byte).collect(), 3)) {
+        match block_on(compare((0..200).map(byte).collect(), 3)) {
             None => none += 1,
             Some(cut) => {
                 whole += usize::from(cut.undone.is_empty());
