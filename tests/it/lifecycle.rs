@@ -149,7 +149,9 @@ async fn a_tree_stops_from_the_leaves_in_reverse_order() {
     assert_eq!(exits(world.of_type(root.id(), "child_exited").await), [second, first.clone()]);
     assert_eq!(exits(world.of_type(first.parse().unwrap(), "child_exited").await), [leaf]);
     let types: Vec<_> = world.events(root.id()).await.into_iter().map(|(kind, _)| kind).collect();
-    assert_eq!(types[types.len() - 3..], ["child_exited", "child_exited", "actor_terminated"]);
+    // Each end is anchored before it is told.
+    let end = ["children_anchored", "child_exited", "children_anchored", "child_exited", "actor_terminated"];
+    assert_eq!(types[types.len() - 5..], end);
     world.verify().await;
 }
 

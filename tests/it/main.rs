@@ -6,5 +6,6 @@ mod durability;
 mod guests;
 mod hostile;
 mod lifecycle;
+mod policy;
 mod refusals;
 mod supervision;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tempfile::TempDir;
-use theater::chain::{ActorEntry, Level, document, verify_store};
+use theater::chain::{ActorEntry, Level, Verification, document};
 use theater::{
     ActorHandle, CallError, ManifestConfig, Outside, RestartFrom, SpawnError, TheaterId, TheaterRuntime,
     TheaterRuntimeBuilder,
@@ -14,6 +14,7 @@ use theater::{
 use theater_handler_message_server::{HANDLE_REQUEST, HANDLE_SEND, MessageServerHandler};
 use theater_handler_runtime::RuntimeHandler;
 use theater_handler_supervisor::{SupervisorHandler, SupervisorHostConfig};
+use theater_supervision_policy::DecisionAudit;
 
 /// The entries of an actor that logs and takes messages.
 pub const HANDLERS: &str = "
@@ -148,6 +149,24 @@ impl World {
         self.events(actor).await.into_iter().filter(|(found, _)| found == event_type).map(|(_, data)| data).collect()
     }
 
+    /// Waits until the chain has `count` events of a type; their documents.
+    pub async fn wait_for(&self, actor: TheaterId, event_type: &str, count: usize) -> Vec<serde_json::Value> {
+        let mut cursor = self.runtime.subscribe(actor, 0).await.unwrap();
+        let mut found = Vec::new();
+        while found.len() < count {
+            let event = cursor.next().await.unwrap().expect("the runtime has not been shut down");
+            if event.event_type == event_type {
+                found.push(document::event_json(&actor, &event).unwrap()["data"].clone());
+            }
+        }
+        found
+    }
+
+    /// The id of a declared child.
+    pub fn declared(&self, parent: &ActorHandle, spec: &str) -> ActorHandle {
+        self.runtime.handle(TheaterId::of_spec(&parent.id(), spec))
+    }
+
     /// Every actor in the store.
     pub async fn recorded(&self) -> Vec<ActorEntry> {
         self.runtime.flush().await.unwrap();
@@ -157,7 +176,8 @@ impl World {
     /// Every chain verifies in full.
     pub async fn verify(&self) {
         self.runtime.flush().await.unwrap();
-        let report = verify_store(&**self.runtime.store(), Level::Full, &mut |_| {}).await.unwrap();
+        let verification = Verification::new(Level::Full).audited(&DecisionAudit);
+        let report = verification.store(&**self.runtime.store(), &mut |_| {}).await.unwrap();
         let faults: Vec<_> = report.actors.iter().filter_map(|actor| actor.fault.as_ref()).collect();
         assert!(report.ok, "{faults:?}");
     }

@@ -40,7 +40,8 @@ pub(crate) fn messages(linked: Option<&mut Linked>, child: TheaterId) -> (Vec<u6
         return (Vec::new(), Arc::new(|_| false));
     };
     linked.waiting.remove(&child);
-    let redeliver = linked.cut.redeliver.remove(&child).unwrap_or_default();
+    let mut redeliver = linked.cut.redeliver.remove(&child).unwrap_or_default();
+    redeliver.extend(linked.cut.interrupted.remove(&child));
     let cut = linked.cut.clone();
     (redeliver, Arc::new(move |message_id| cut.is_undone(message_id)))
 }
@@ -76,10 +77,15 @@ async fn find(tree: &Subtree, members: &Members, before: Option<Linked>) -> Resu
     let found = cut::greatest(&records, &asked).await.map_err(|error| error.to_string())?;
     let mut cut = found.map_err(|none| none.to_string())?;
     // What a restart that did not come about was to deliver again still is.
-    for (child, calls) in before.into_iter().flat_map(|before| before.cut.redeliver) {
-        let later = cut.redeliver.entry(child).or_default();
-        later.extend(calls);
-        later.sort_unstable();
+    if let Some(before) = before {
+        for (child, calls) in before.cut.redeliver {
+            let later = cut.redeliver.entry(child).or_default();
+            later.extend(calls);
+            later.sort_unstable();
+        }
+        for (child, call) in before.cut.interrupted {
+            cut.interrupted.entry(child).or_insert(call);
+        }
     }
     Ok(cut)
 }

@@ -170,7 +170,7 @@ impl Supervision {
         decisions: &[Decision],
         cause: &mut Cause,
     ) -> Option<Restart> {
-        let mut restart = None;
+        let (mut restart, mut down) = (None, Vec::new());
         for decision in decisions {
             let (hash, delay_ms) = self.record(decision);
             match decision.action {
@@ -182,11 +182,16 @@ impl Supervision {
                     restart = Some(Restart::new(members, number, decision, hash, delay_ms));
                 }
                 Action::Stop if decision.actor == self.actor.id() => self.actor.stop(),
-                Action::Stop => self.leave_down(state, decision),
+                Action::Stop => {
+                    state.cancel(decision.actor);
+                    state.forget_if_gone(decision.actor);
+                    down.push(decision.actor);
+                }
                 Action::Escalate => self.actor.fail(self.escalation(state, decision, cause)),
                 Action::Ignore | Action::Reject | Action::Warn => {}
             }
         }
+        self.leave_down(down);
         restart
     }
 
@@ -221,21 +226,18 @@ impl Supervision {
         (hash, delay_ms)
     }
 
-    /// A child that a decision leaves down, or has stopped: with its group where that has none left.
-    fn leave_down(self: &Arc<Self>, state: &mut State, decision: &Decision) {
-        let mut down = vec![decision.actor];
-        if decision.rule == "group-budget" {
-            down = state.engine.scope(decision.actor);
-        }
-        for child in &down {
-            state.awaited.remove(child);
-            state.held.remove(child);
-            state.forget_if_gone(*child);
-        }
+    /// Has children that decisions leave down stopped, one after the other. Most have ended.
+    fn leave_down(&self, down: Vec<TheaterId>) {
         let Some(tree) = self.tree() else { return };
+        let up = |child: &TheaterId| tree.children().iter().any(|known| known.actor_id == *child && known.is_alive());
+        let down: Vec<TheaterId> = down.into_iter().filter(up).collect();
+        if down.is_empty() {
+            return;
+        }
+        let tree = tree.clone();
         self.actor.spawn(async move {
-            for child in down.into_iter().rev() {
-                // One that has ended is stopped.
+            for child in down {
+                // One that has ended meanwhile is stopped.
                 let _ = tree.stop(child, None, StoppedBy::ParentQuietly).await;
             }
         });

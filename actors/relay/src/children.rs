@@ -1,6 +1,7 @@
 //! The orders that are about children: one for each function of `supervisor` and `supervision`.
 
 use theater_actor::prelude::*;
+use theater_actor::supervision::{ChildSpec, RestartType, Shutdown};
 
 use crate::{split, text_of, types};
 
@@ -26,6 +27,9 @@ fn simple(verb: &str, rest: &str) -> Option<Result<String>> {
 fn by_spec(verb: &str, rest: &str) -> Option<Result<String>> {
     let (id, arguments) = split(rest);
     Some(match verb {
+        "start" => start(id, arguments),
+        "delete" => done(supervision::delete_child(rest)),
+        "spec" => supervision::child_spec(rest).map(|spec| format!("{spec:?}")).map_err(Into::into),
         "terminate" => done(supervision::terminate_child(rest)),
         "which" => json(&supervision::which_children()),
         "count" => json(&supervision::count_children()),
@@ -36,6 +40,28 @@ fn by_spec(verb: &str, rest: &str) -> Option<Result<String>> {
         }
         _ => return None,
     })
+}
+
+/// `MANIFEST` and then any of `permanent`, `transient`, `temporary`, `significant`, `resume`,
+/// `brutal-kill`, `infinity`, `group=NAME`, `init=TEXT` (one word). An id of `-` is none.
+fn start(id: &str, arguments: &str) -> Result<String> {
+    let (manifest, options) = split(arguments);
+    let mut spec = ChildSpec::new(if id == "-" { "" } else { id }, manifest);
+    for option in options.split_whitespace() {
+        match option.split_once('=').unwrap_or((option, "")) {
+            ("permanent", _) => spec.restart = RestartType::Permanent,
+            ("transient", _) => spec.restart = RestartType::Transient,
+            ("temporary", _) => spec.restart = RestartType::Temporary,
+            ("significant", _) => spec.significant = true,
+            ("resume", _) => spec.restart_state = RestartState::Resume,
+            ("brutal-kill", _) => spec.shutdown = Shutdown::BrutalKill,
+            ("infinity", _) => spec.shutdown = Shutdown::Infinity,
+            ("group", group) => spec.group = Some(group.to_owned()),
+            ("init", text) => spec.init_bytes = Some(text.as_bytes().to_vec()),
+            _ => bail!("unknown option `{option}`"),
+        }
+    }
+    Ok(supervision::start_child(&spec)?.unwrap_or("declined".to_owned()))
 }
 
 pub(crate) fn restart_with(id: &str, arguments: &str) -> Result<String> {

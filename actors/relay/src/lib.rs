@@ -6,7 +6,7 @@
 //!   TEXT may be an order for another relay (`request B request A ping`)
 //! - children: `spawn PATH [INIT]`, `resume PATH [STATE]`, `stop ID`, `restart ID`, `state ID`,
 //!   `events ID` (their types), `list`
-//! - children in full: `terminate ID`, `which`, `count`, `restart-with ID reset|resume|custom STATE`,
+//! - children in full: `start ID MANIFEST [OPTIONS]` (see `children`), `delete ID`, `spec ID`, `terminate ID`, `which`, `count`, `restart-with ID reset|resume|custom STATE`,
 //!   `escalate REASON`, `keep reset|resume` (restarts each child that fails), `keep stop` (stops it),
 //!   `which-on-error` (notes how a child that fails is listed)
 //! - itself: `ping`, `id`, `log`, `chain` (its event types), `panic`, `shutdown [DATA]`
