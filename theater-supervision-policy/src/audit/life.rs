@@ -129,7 +129,7 @@ impl Life {
             }
             (What::Stop(_), Ended::Done, Some(child)) => self.stopped(child),
             (What::Restart { .. }, Ended::Done, Some(child)) => self.engine.up(child),
-            (What::Restart { .. }, Ended::Declined, Some(child)) => self.down(child, Down::Declined),
+            (What::Restart { .. }, Ended::Declined, Some(child)) => self.engine.down(child, Down::Declined),
             (What::Restart { .. }, Ended::FailedToStart | Ended::Refused, Some(child)) if request.ended => {
                 self.engine.down(child, Down::Asked);
             }
@@ -213,13 +213,23 @@ impl Life {
     ) -> Result<(), StoreError> {
         let first = self.of(child).anchored.replace(to).is_none();
         self.lives(child, incarnation);
-        if first && self.engine.spec(child).is_some() && self.has_declined(store, child, to).await? {
+        let by_hand = self.target() == Some(child);
+        if (first || by_hand) && self.engine.spec(child).is_some() && self.has_declined(store, child, to).await? {
             self.down(child, Down::Declined);
         }
         Ok(())
     }
 
-    /// A declared child that declined when its supervisor started: nothing else tells of it.
+    /// The child that the running host call stops or restarts.
+    fn target(&self) -> Option<TheaterId> {
+        match &self.request.as_ref()?.what {
+            What::Stop(child) | What::Restart { child, .. } => self.find(child),
+            _ => None,
+        }
+    }
+
+    /// A declared child that declined when its supervisor started, or one that was restarted by
+    /// hand: nothing else may tell of it.
     async fn has_declined(&self, store: &dyn ChainStore, child: TheaterId, to: u64) -> Result<bool, StoreError> {
         let last = store.events(child, to, 1).await?;
         let data = last.first().and_then(|event| Data::decode(&event.event_type, &event.data).ok()?);
@@ -266,10 +276,7 @@ impl Life {
     }
 
     fn stopped_by_parent(&mut self, child: TheaterId) {
-        let target = match self.request.as_ref().map(|request| &request.what) {
-            Some(What::Stop(text) | What::Restart { child: text, .. }) => self.find(text),
-            _ => None,
-        };
+        let target = self.target();
         let Some(request) = self.request.as_mut().filter(|_| target == Some(child)) else { return };
         request.ended = true;
         if matches!(request.what, What::Stop(_)) {
@@ -300,10 +307,7 @@ impl Life {
 
     /// What the running host call starts is there as soon as something is told of it.
     fn anticipate(&mut self, child: TheaterId) {
-        let target = match self.request.as_ref().map(|request| &request.what) {
-            Some(What::Restart { child, .. }) => self.find(child),
-            _ => None,
-        };
+        let target = self.target();
         let Some(request) = self.request.as_mut().filter(|request| !request.anticipated) else { return };
         let starts = request.starts();
         match &request.what {
