@@ -3,6 +3,7 @@
 mod erased;
 mod guest;
 mod linked;
+mod random;
 mod scene;
 
 use theater_chain::data::{
@@ -288,4 +289,19 @@ async fn what_was_erased_is_said_and_is_no_fault() {
     let report = scene.verify().await;
     assert_eq!(report.fault, None);
     assert!(report.unchecked.iter().all(|sentence| !sentence.contains("supervision_action")), "{report:?}");
+}
+
+#[tokio::test]
+async fn poison_is_charged_to_nobody() {
+    for (told, reason) in [(true, ""), (false, "its action is restart, and warn follows")] {
+        let mut scene = Scene::new(BANK);
+        for (again, at_ms) in [(false, 100), (true, 200)] {
+            let exit = scene.tell_poison("ledger", "cli/1", again, at_ms);
+            let exit = theater_supervision_policy::Exit { poison: again && told, ..exit };
+            let step = scene.engine.exited(&exit, at_ms, false);
+            let decisions = scene.record(step);
+            scene.start("ledger", decisions.last());
+        }
+        found(&scene.verify().await, reason);
+    }
 }

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use serde::Serialize;
 use theater_chain::data::{
     ActorErrorData, ActorStarted, AskedBy, Call, CallReturned, ChildAnchor, ChildErred, ChildExited, ChildrenAnchored,
-    Effect, EngineRecord, ErrorType, FORMAT, HostCall, HostCallBegun, KillCause, Lane, Outcome, ReasonRecord,
-    RestartStateKind, SupervisionAction,
+    DeadLetter, Effect, EngineRecord, ErrorType, FORMAT, HostCall, HostCallBegun, KillCause, Lane, Outcome,
+    ReasonRecord, RestartStateKind, SupervisionAction,
 };
 use theater_chain::testing::Story;
 use theater_chain::{
@@ -193,6 +193,30 @@ impl<'a> Scene<'a> {
         (fact, Exit { child, name, incarnation, reason, asked_by: by, poison: false, message, error_hash })
     }
 
+    /// The child fails on a message, and the message is set aside if it has failed it before.
+    pub(super) fn tell_poison(&mut self, name: &str, message: &str, poison: bool, at_ms: u64) -> Exit {
+        let story = self.child(name);
+        story.call(Some(message));
+        let error_hash = story.fail(Some(message)).hash;
+        if poison {
+            let letter = DeadLetter {
+                message_id: message.into(),
+                interface: "theater:simple/message-server-client".into(),
+                function: "handle-send".into(),
+                reason: "quarantined".into(),
+                cause: None,
+            };
+            story.append(&letter, &[]);
+        }
+        story.end(TRAP);
+        let (child, incarnation, reason, asked_by) = (story.id, story.index.incarnation, TRAP, AskedBy::Itself);
+        self.anchor(name);
+        let data = ChildExited { child, incarnation, reason, asked_by, poison, error_hash, at_ms };
+        self.sup.append(&data, &[]);
+        let (name, message) = (name.to_owned(), "it broke".to_owned());
+        Exit { child, name, incarnation, reason, asked_by, poison, message, error_hash }
+    }
+
     /// A restart failed before there was an incarnation.
     pub(super) fn tell_no_start(&mut self, name: &str, message: &str, at_ms: u64) -> Exit {
         let (child, incarnation) = (self.id(name), self.child(name).index.incarnation + 1);
@@ -219,6 +243,11 @@ impl<'a> Scene<'a> {
 
     /// A call of the child answers `err`, and the supervisor is told.
     pub(super) fn err(&mut self, name: &str, message: &str, at_ms: u64) -> Vec<ChainEvent> {
+        let step = self.tell_err(name, message, at_ms);
+        self.record(step)
+    }
+
+    pub(super) fn tell_err(&mut self, name: &str, message: &str, at_ms: u64) -> Step {
         let story = self.child(name);
         story.call(None);
         let (child, incarnation, state_hash) = (story.id, story.index.incarnation, story.index.state);
@@ -226,8 +255,7 @@ impl<'a> Scene<'a> {
         let returned = story.append(&CallReturned { ok: false, state_hash }, &[("result", Some(&text))]);
         let data = ChildErred { child, incarnation, error_hash: returned.hash, at_ms };
         self.sup.append(&data, &[("message", Some(&text))]);
-        let step = self.engine.erred(child, name, message, returned.hash, at_ms);
-        self.record(step)
+        self.engine.erred(child, name, message, returned.hash, at_ms)
     }
 
     pub(super) fn record(&mut self, step: Step) -> Vec<ChainEvent> {
