@@ -15,6 +15,14 @@ use crate::link::{self, Linked};
 use crate::supervision::{Cause, Supervision, fact};
 use crate::wit::restart_from;
 
+/// A step at which a test may intervene; no code without the feature `testing`.
+macro_rules! step {
+    ($supervision:expr, $restart:expr, $name:literal) => {
+        #[cfg(feature = "testing")]
+        $supervision.actor.step($name, $restart.members.child).await;
+    };
+}
+
 /// Who is restarted, and because of whom.
 #[derive(Debug, Clone)]
 pub(crate) struct Members {
@@ -56,10 +64,16 @@ impl Supervision {
     pub(crate) async fn restart(self: Arc<Self>, mut restart: Restart) {
         loop {
             let Some(tree) = self.tree() else { return };
+            step!(self, restart, "restart.decided");
             self.stop_scope(&tree, &restart.members, restart.number).await;
+            step!(self, restart, "group.stopped");
             self.wait(&restart).await;
+            step!(self, restart, "restart.waited");
             match self.start_scope(&tree, &mut restart).await {
-                None => return,
+                None => {
+                    step!(self, restart, "group.started");
+                    return;
+                }
                 Some(next) => restart = next,
             }
         }

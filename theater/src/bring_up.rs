@@ -16,6 +16,7 @@ use crate::drive::{Drive, drive};
 use crate::ending;
 use crate::error::{ActorError, SpawnError};
 use crate::exit::ExitReason;
+use crate::failpoint::step;
 use crate::failure;
 use crate::inbox::Life;
 use crate::instance::{ActorInstance, new_store};
@@ -69,6 +70,7 @@ pub(crate) async fn start(actor: Arc<Actor>, plan: Plan) -> Result<Started, Spaw
 
 async fn bring_up(actor: &Arc<Actor>, plan: Plan) -> Result<Life, Result<Started, SpawnError>> {
     record_started(actor, &plan);
+    step!(actor, "start.recorded");
     // Should the start fail, they become dead letters with the actor's end.
     lock(&actor.inbox).adopt(plan.adopted);
     let init = plan.restart_state == RestartStateKind::Reset;
@@ -76,7 +78,10 @@ async fn bring_up(actor: &Arc<Actor>, plan: Plan) -> Result<Life, Result<Started
     if let Err(reason) = start_handlers(actor, &mut slots).await {
         return Err(failed(actor, reason, Life::Parked(slots)).await);
     }
-    let finished = match instantiate(actor, slots).await {
+    step!(actor, "start.handlers");
+    let instantiated = instantiate(actor, slots).await;
+    step!(actor, "start.instantiated");
+    let finished = match instantiated {
         Err(finished) => finished,
         Ok(live) if init => {
             let mode = Mode { lane: Lane::Start, budget: actor.made.manifest.limits.init_timeout, init: true };
@@ -87,6 +92,7 @@ async fn bring_up(actor: &Arc<Actor>, plan: Plan) -> Result<Life, Result<Started
     match finished.end {
         None => {
             lock(&actor.inbox).set_running();
+            step!(actor, "start.ready");
             Ok(finished.life)
         }
         Some(reason) => Err(failed(actor, reason, finished.life).await),

@@ -71,6 +71,8 @@ pub struct TheaterRuntimeBuilder {
     store: Arc<dyn ChainStore>,
     sources: Arc<dyn Sources>,
     live: u32,
+    #[cfg(feature = "testing")]
+    pub(crate) failpoints: Option<crate::failpoint::Hook>,
 }
 
 impl TheaterRuntimeBuilder {
@@ -80,6 +82,8 @@ impl TheaterRuntimeBuilder {
             store: Arc::new(MemoryStore::new()),
             sources: Arc::new(SystemSources::new()),
             live: LIVE,
+            #[cfg(feature = "testing")]
+            failpoints: None,
         }
     }
 
@@ -147,6 +151,8 @@ impl TheaterRuntimeBuilder {
             pool: LivePool::new(self.live),
             background,
             tasks,
+            #[cfg(feature = "testing")]
+            failpoints: self.failpoints,
         };
         shared.spawn(journal.write());
         Ok(TheaterRuntime::new(shared))

@@ -13,6 +13,7 @@ use crate::actor_store::Slots;
 use crate::anchors;
 use crate::exit::ExitReason;
 use crate::exits::{ChildExit, FailedSlot, HeldMailbox, StoppedBy};
+use crate::failpoint::step;
 use crate::inbox::{Life, Phase};
 use crate::journal::Extras;
 use crate::manifest::Durability;
@@ -41,13 +42,16 @@ pub(crate) async fn end(actor: Arc<Actor>, reason: ExitReason, life: Life, faile
         Life::Parked(slots) => slots,
     };
     end_children(&actor, &reason).await;
+    step!(actor, "end.children");
     end_tasks(&actor);
     stop_handlers(&actor, slots, &reason).await;
     let error_hash = record_terminated(&actor, &reason);
+    step!(actor, "end.recorded");
     anchors::exited(&actor);
     let fact = tell_parent(&actor, &reason, error_hash, published);
     let failed: FailedSlot = Arc::new(Mutex::new(failed));
     conclude(&actor, &reason, fact, published, &failed);
+    step!(actor, "end.told");
     let failed = lock(&failed).take();
     if let Some(failed) = failed {
         if actor.made.manifest.durability == Durability::Sync {

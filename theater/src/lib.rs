@@ -79,6 +79,7 @@ mod error;
 mod exit;
 mod exits;
 mod export;
+mod failpoint;
 mod failure;
 mod flights;
 mod handle;
@@ -127,6 +128,8 @@ pub use error::{ActorError, CallError, CycleError, Denied, SpawnError};
 pub use exit::ExitReason;
 pub use exits::{ChildExit, HeldMailbox, StoppedBy};
 pub use export::{Export, ExportLinker, Params, Results, Returned};
+#[cfg(feature = "testing")]
+pub use failpoint::Step;
 pub use handle::{ActorHandle, Outside};
 pub use handler::{ConfigFault, Handler, NoConfig, NoPermissions};
 pub use instance::ActorInstance;

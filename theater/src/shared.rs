@@ -29,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) flights: Arc<Flights>,
     pub(crate) background: Background,
     pub(crate) tasks: tokio::runtime::Handle,
+    #[cfg(feature = "testing")]
+    pub(crate) failpoints: Option<crate::failpoint::Hook>,
 }
 
 impl Drop for Shared {

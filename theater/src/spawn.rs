@@ -12,6 +12,7 @@ use crate::actor::{Actor, Made, NewActor, Terms, lock};
 use crate::bring_up::{self, Plan, Started};
 use crate::error::SpawnError;
 use crate::exits::{ChildExit, FailedSlot, HeldMailbox, StoppedBy};
+use crate::failpoint::step;
 use crate::inbox::Phase;
 use crate::journal::IndexFixed;
 use crate::manifest::{Durability, ManifestConfig};
@@ -166,6 +167,7 @@ pub(crate) async fn stop_and_hold(shared: &Shared, id: TheaterId, by: StoppedBy)
     if !over {
         stop::stop(&actor, stop::default_time(&actor), by).await;
     }
+    step!(actor, "restart.stopped");
     Some(HeldMailbox::for_restart(actor))
 }
 
@@ -179,7 +181,9 @@ async fn follow(
     let next = next_incarnation(shared, &again, known).await?;
     let mut adopted = redelivered(shared, &next, &again.redeliver).await?;
     let actor = Arc::new(Actor::new(next));
+    step!(actor, "restart.verified");
     shared.tree.register(&actor, known)?;
+    step!(actor, "restart.registered");
     let waiting = known.map(|known| take_over(known)).unwrap_or_default();
     for message in waiting {
         match &message.id {

@@ -133,6 +133,11 @@ impl ActorRef {
         self.id
     }
 
+    #[cfg(feature = "testing")]
+    pub(crate) fn shared(&self) -> Option<Arc<crate::shared::Shared>> {
+        self.actor.upgrade().map(|actor| actor.shared.clone())
+    }
+
     /// Whether its component exports a function.
     pub fn exports<P, R>(&self, export: &Export<P, R>) -> bool {
         self.actor

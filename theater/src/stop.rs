@@ -7,6 +7,7 @@ use theater_chain::data::KillCause;
 
 use crate::actor::{Actor, lock};
 use crate::exits::StoppedBy;
+use crate::failpoint::step;
 use crate::inbox::{self, Phase};
 use crate::sources::within;
 
@@ -53,6 +54,7 @@ pub(crate) async fn stop(actor: &Arc<Actor>, shutdown: Shutdown, by: StoppedBy) 
     note(actor, by);
     actor.control.request_stop();
     inbox::nudge(actor);
+    step!(actor, "stop.asked");
     match limit {
         None => {
             actor.wait_ended().await;

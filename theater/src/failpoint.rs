@@ -1,0 +1,91 @@
+//! Named steps in the life of actors, at which a test may have something happen: that an actor's
+//! supervisor is killed just there, for example. Behind the feature `testing`; without it the steps
+//! are no code at all.
+//!
+//! The core's are `start.recorded`, `start.handlers`, `start.instantiated` and `start.ready`;
+//! `stop.asked`; `restart.stopped`, `restart.verified` and `restart.registered`; `end.children`,
+//! `end.recorded` and `end.told`. A handler has steps of its own, through
+//! [`ActorRef::step`](crate::ActorRef).
+
+/// A step that this actor has come to.
+macro_rules! step {
+    ($actor:expr, $name:literal) => {
+        #[cfg(feature = "testing")]
+        $crate::failpoint::reached(&$actor.shared, $name, $actor.id, $actor.parent_id).await;
+    };
+}
+
+pub(crate) use step;
+
+#[cfg(feature = "testing")]
+pub use hooked::Step;
+#[cfg(feature = "testing")]
+pub(crate) use hooked::{Hook, reached};
+
+#[cfg(feature = "testing")]
+mod hooked {
+    use std::future::Future;
+    use std::pin::Pin;
+    use std::sync::Arc;
+
+    use theater_chain::TheaterId;
+    use theater_chain::data::KillCause;
+
+    use crate::exits::StoppedBy;
+    use crate::runtime::{TheaterRuntime, TheaterRuntimeBuilder};
+    use crate::shared::Shared;
+    use crate::start::ActorRef;
+    use crate::stop;
+
+    /// A named step that was come to.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    #[non_exhaustive]
+    pub struct Step {
+        /// Which.
+        pub name: &'static str,
+        /// Whose.
+        pub actor: TheaterId,
+        /// That actor's parent.
+        pub parent: Option<TheaterId>,
+    }
+
+    /// Runs at each step, which goes on when the future is ready.
+    pub(crate) type Hook = Arc<dyn Fn(Step) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
+    pub(crate) async fn reached(shared: &Shared, name: &'static str, actor: TheaterId, parent: Option<TheaterId>) {
+        if let Some(hook) = &shared.failpoints {
+            hook(Step { name, actor, parent }).await;
+        }
+    }
+
+    impl TheaterRuntimeBuilder {
+        /// Has `hook` run at each named step, which goes on when its future is ready.
+        #[must_use]
+        pub fn at_steps<F>(mut self, hook: impl Fn(Step) -> F + Send + Sync + 'static) -> Self
+        where
+            F: Future<Output = ()> + Send + 'static,
+        {
+            self.failpoints = Some(Arc::new(move |step| Box::pin(hook(step))));
+            self
+        }
+    }
+
+    impl TheaterRuntime {
+        /// Kills an actor as a fault of its host does: nobody asked for it, so its supervisor
+        /// decides. Does not wait; one that is not alive stays as it is.
+        pub fn crash(&self, actor: TheaterId) {
+            if let Some(found) = self.shared.tree.find(actor) {
+                stop::kill(&found, KillCause::Host, StoppedBy::Itself);
+            }
+        }
+    }
+
+    impl ActorRef {
+        /// A step of a handler, for `actor`: this one or a child of it.
+        pub async fn step(&self, name: &'static str, actor: TheaterId) {
+            let Some(shared) = self.shared() else { return };
+            let parent = (actor != self.id()).then(|| self.id());
+            reached(&shared, name, actor, parent).await;
+        }
+    }
+}
