@@ -151,6 +151,16 @@ pub fn which_children() -> Vec<ChildInfo> {
     host::which_children()
 }
 
+/// The actor id of the child with this spec id, to send messages to. It stays the same over all
+/// restarts; that of a declared child over those of this actor, too.
+///
+/// # Errors
+/// This actor has no such child.
+pub fn actor_id(child: &str) -> Result<String, SupervisionError> {
+    let known = which_children().into_iter().find(|info| info.id == child);
+    known.and_then(|info| info.actor_id).ok_or(SupervisionError::NotFound)
+}
+
 /// How many children there are.
 pub fn count_children() -> ChildCounts {
     host::count_children()

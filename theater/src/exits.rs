@@ -93,8 +93,8 @@ pub(crate) type FailedSlot = Arc<Mutex<Option<FailedCall>>>;
 pub struct HeldMailbox {
     actor: Arc<Actor>,
     failed: FailedSlot,
-    /// Until then whoever waits for the child waits for its parent.
-    _edge: Option<Edge>,
+    /// Until its parent has decided, whoever waits for the child waits for its parent.
+    edge: Mutex<Option<Edge>>,
 }
 
 impl HeldMailbox {
@@ -102,7 +102,7 @@ impl HeldMailbox {
     pub(crate) fn for_supervisor(actor: Arc<Actor>, failed: FailedSlot) -> Self {
         let edge = actor.parent_id.map(|parent| actor.shared.tree.waits.note(actor.id, parent));
         lock(&actor.inbox).holders += 1;
-        Self { actor, failed, _edge: edge }
+        Self { actor, failed, edge: Mutex::new(edge) }
     }
 
     pub(crate) fn actor(&self) -> &Arc<Actor> {
@@ -112,11 +112,13 @@ impl HeldMailbox {
     /// While a restart is under way.
     pub(crate) fn for_restart(actor: Arc<Actor>) -> Self {
         lock(&actor.inbox).holders += 1;
-        Self { actor, failed: FailedSlot::default(), _edge: None }
+        Self { actor, failed: FailedSlot::default(), edge: Mutex::default() }
     }
 
-    /// The child will be restarted, now or later: until then it shows as restarting.
+    /// The child will be restarted, now or later: until then it shows as restarting, and waits for
+    /// nobody, so that its parent, too, may ask it and wait.
     pub fn expect_restart(&self) {
+        *lock(&self.edge) = None;
         lock(&self.actor.inbox).keep();
     }
 
