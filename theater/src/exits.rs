@@ -139,7 +139,8 @@ impl HeldMailbox {
     /// to be restarted.
     pub fn stop_requested(&self) -> impl Future<Output = ()> + Send + use<> {
         let actor = self.actor.clone();
-        async move { actor.control.until(|| lock(&actor.inbox).stopped_by.map(drop)).await }
+        let asked = |actor: &Actor| lock(&actor.inbox).stopped_by == Some(StoppedBy::Operator);
+        async move { actor.control.until(|| asked(&actor).then_some(())).await }
     }
 }
 

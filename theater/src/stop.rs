@@ -75,7 +75,12 @@ pub(crate) fn kill(actor: &Arc<Actor>, cause: KillCause, by: StoppedBy) {
     inbox::nudge(actor);
 }
 
-/// The first who asks is the one.
+/// The first who asks is the one. Of an actor that was stopped for a restart, an operator may still
+/// ask that it stays down.
 fn note(actor: &Actor, by: StoppedBy) {
-    lock(&actor.inbox).stopped_by.get_or_insert(by);
+    let mut inbox = lock(&actor.inbox);
+    if by == StoppedBy::Operator && matches!(inbox.phase, Phase::Held(_)) {
+        inbox.stopped_by = Some(by);
+    }
+    inbox.stopped_by.get_or_insert(by);
 }
