@@ -1,7 +1,8 @@
 //! Misbehaves, each time exactly as a message tells it: what a runtime must contain.
 //!
-//! Its init bytes are `ok` (or none), `loop`, `trap`, `panic`, `err` or `decline`. As a request or
-//! one way it takes: `trap`, `panic`, `err TEXT`, `recurse`, `loop`, `spin N` (N rounds of work),
+//! Its init bytes are `ok` (or none), `loop`, `trap`, `panic`, `err`, `decline` or `spin N`;
+//! `later WHAT` is fine in its first life and in the next ones as WHAT, `later-once WHAT` in its second
+//! one only. As a request or one way it takes: `trap`, `panic`, `err TEXT`, `recurse`, `loop`, `spin N` (N rounds of work),
 //! `alloc`, `big-state N` and `big-reply N` (bytes), `flood-log [N]`, `flood-chain [N]`,
 //! `flood-send ID [N]` (for ever without N), `sleepless` (sends itself a message for ever),
 //! `stop-foreign ID`, `restart-foreign ID`, `state-foreign ID`, `events-foreign ID`,
@@ -19,15 +20,7 @@ struct Rogue {
 
 impl Actor for Rogue {
     fn init(start: &Start) -> Result<Self> {
-        match start.bytes() {
-            None | Some(b"ok") => {}
-            Some(b"loop") => spin(u64::MAX),
-            Some(b"trap") => std::process::abort(),
-            Some(b"panic") => panic!("told to panic in init"),
-            Some(b"err") => bail!("told to fail in init"),
-            Some(b"decline") => runtime::decline_start(),
-            Some(other) => bail!("unknown init bytes: {}", String::from_utf8_lossy(other)),
-        }
+        begin(std::str::from_utf8(start.bytes().unwrap_or_default())?.trim())?;
         Ok(Rogue::default())
     }
 }
@@ -77,6 +70,29 @@ impl Rogue {
         self.calls += 1;
         Ok(reply)
     }
+}
+
+fn begin(order: &str) -> Result<()> {
+    let (verb, rest) = order.split_once(' ').unwrap_or((order, ""));
+    match verb {
+        "" | "ok" => {}
+        "loop" => spin(u64::MAX),
+        "spin" => spin(rest.parse()?),
+        "trap" => std::process::abort(),
+        "panic" => panic!("told to panic in init"),
+        "err" => bail!("told to fail in init"),
+        "decline" => runtime::decline_start(),
+        "later" if lives()? > 1 => begin(rest)?,
+        "later-once" if lives()? == 2 => begin(rest)?,
+        "later" | "later-once" => {}
+        _ => bail!("unknown init bytes: {order}"),
+    }
+    Ok(())
+}
+
+/// Which of its lives this is.
+fn lives() -> Result<usize> {
+    Ok(runtime::chain()?.iter().filter(|event| event.event_type == "actor_started").count())
 }
 
 /// What an operation on another's child came to: an answer, so that a test can read it.
