@@ -61,7 +61,8 @@ pub(crate) fn touch(child: &Arc<Actor>) {
             let _active = lock(&anchoring.active);
             record(&parent, std::slice::from_ref(child));
         }
-        Anchor::Batched if child.recorder.anchored.is_active() => {}
+        // While all is stopped each exit is anchored, and no timer can be waited for.
+        Anchor::Batched if child.recorder.anchored.is_active() || parent.shared.tree.is_closing() => {}
         Anchor::Batched => {
             let mut active = lock(&anchoring.active);
             if child.recorder.anchored.set_active() {
@@ -70,10 +71,17 @@ pub(crate) fn touch(child: &Arc<Actor>) {
             if !std::mem::replace(&mut active.ticking, true) {
                 let weak = Arc::downgrade(&parent);
                 let tick = parent.shared.sources.sleep(TICK);
+                let mut ended = parent.ended.subscribe();
                 parent.shared.spawn(async move {
-                    tick.await;
-                    if let Some(parent) = weak.upgrade() {
-                        self::tick(&parent);
+                    // Not longer than the parent: the program may be about to drop its timers.
+                    tokio::select! {
+                        biased;
+                        _ = ended.wait_for(Option::is_some) => {}
+                        () = tick => {
+                            if let Some(parent) = weak.upgrade() {
+                                self::tick(&parent);
+                            }
+                        }
                     }
                 });
             }
