@@ -8,4 +8,5 @@ mod hostile;
 mod lifecycle;
 mod policy;
 mod refusals;
+mod storms;
 mod supervision;
