@@ -3,9 +3,11 @@
 
 mod bank;
 mod durability;
+mod examples;
 mod guests;
 mod hostile;
 mod lifecycle;
+mod otp;
 mod policy;
 mod refusals;
 mod storms;

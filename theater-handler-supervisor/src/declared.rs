@@ -29,7 +29,7 @@ impl Supervision {
             match self.start_one(tree, child, spec, again).await {
                 Ok(true) => {
                     started.push(child);
-                    self.runs(tree, child);
+                    self.follow_events(child);
                 }
                 Ok(false) => {
                     let mut state = self.lock();
@@ -79,7 +79,8 @@ impl Supervision {
         let tree = tree.clone().stopped_with(spec.shutdown.map(shutdown), false);
         if let Some(started) = again {
             match tree.status(child).await {
-                Ok(_) => {
+                Ok(known) => {
+                    self.note_kind(child, known.handlers.iter().map(String::as_str));
                     let from = restart_from(self.lock().engine.declared_state(child));
                     let restarted = tree.restart(child, from, Some(started)).await;
                     if let Err(SpawnError::Rejected { .. }) = &restarted {
@@ -99,17 +100,14 @@ impl Supervision {
         let folder = tree.folder().to_owned();
         let manifest = manifests::open(&folder, &spec.manifest, &self.permissions)
             .map_err(|refused| SpawnError::Refused(refused.error.to_string()))?;
+        self.note_kind(child, manifest.handlers.iter().map(|entry| entry.name.as_str()));
         tree.spawn_declared(&spec.id, manifest).await.map(|started| started.is_some())
     }
 
-    /// Notes what a child is, and begins to follow its events.
-    pub(crate) fn runs(self: &Arc<Self>, tree: &Subtree, child: TheaterId) {
-        let known = tree.children().into_iter().find(|known| known.actor_id == child);
-        if let Some(known) = known {
-            let supervises = known.handlers.iter().any(|handler| handler == "supervisor");
-            self.lock().supervisors.insert(child, supervises);
-        }
-        self.follow_events(child);
+    /// Notes whether a child supervises, by its handlers: one that declines to start is counted, too.
+    pub(crate) fn note_kind<'a>(&self, child: TheaterId, mut handlers: impl Iterator<Item = &'a str>) {
+        let supervises = handlers.any(|handler| handler == "supervisor");
+        self.lock().supervisors.insert(child, supervises);
     }
 }
 

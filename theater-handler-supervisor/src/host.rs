@@ -48,7 +48,7 @@ async fn start(
         Origin::State(state) => tree.resume(manifest, state, begun).await,
     };
     match &started {
-        Ok(Some(_)) => supervision.runs(&tree, child),
+        Ok(Some(_)) => supervision.follow_events(child),
         _ => supervision.lock().engine.forget(child),
     }
     started_child(&mut call, started, &name)

@@ -50,6 +50,7 @@ async fn start(call: &mut Call<'_, SupervisorHandler>, asked: ChildSpec) -> Answ
         });
     }
     let manifest = admit(call, &spec.manifest)?;
+    supervision.note_kind(child, manifest.handlers.iter().map(|entry| entry.name.as_str()));
     let temporary = spec.restart == RestartType::Temporary;
     {
         let mut state = supervision.lock();
@@ -60,7 +61,7 @@ async fn start(call: &mut Call<'_, SupervisorHandler>, asked: ChildSpec) -> Answ
     note_denial(call, started.as_ref().err());
     match started {
         Ok(Some(child)) => {
-            supervision.runs(&tree, child);
+            supervision.follow_events(child);
             Ok(Some(child))
         }
         Ok(None) => {
@@ -189,7 +190,7 @@ pub(crate) async fn restart(
     match &restarted {
         Ok(Some(_)) => {
             supervision.lock().engine.up(child);
-            supervision.runs(&tree, child);
+            supervision.follow_events(child);
         }
         Ok(None) => supervision.lock().engine.down(child, Down::Declined),
         Err(theater::SpawnError::Rejected { .. }) => supervision.reject(child),

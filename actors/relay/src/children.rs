@@ -43,7 +43,7 @@ fn by_spec(verb: &str, rest: &str) -> Option<Result<String>> {
 }
 
 /// `MANIFEST` and then any of `permanent`, `transient`, `temporary`, `significant`, `resume`,
-/// `brutal-kill`, `infinity`, `group=NAME`, `init=TEXT` (one word). An id of `-` is none.
+/// `brutal-kill`, `infinity`, `group=NAME`, `init=TEXT` (one word, `+` is a space). An id of `-` is none.
 fn start(id: &str, arguments: &str) -> Result<String> {
     let (manifest, options) = split(arguments);
     let mut spec = ChildSpec::new(if id == "-" { "" } else { id }, manifest);
@@ -57,7 +57,7 @@ fn start(id: &str, arguments: &str) -> Result<String> {
             ("brutal-kill", _) => spec.shutdown = Shutdown::BrutalKill,
             ("infinity", _) => spec.shutdown = Shutdown::Infinity,
             ("group", group) => spec.group = Some(group.to_owned()),
-            ("init", text) => spec.init_bytes = Some(text.as_bytes().to_vec()),
+            ("init", text) => spec.init_bytes = Some(text.replace('+', " ").into_bytes()),
             _ => bail!("unknown option `{option}`"),
         }
     }

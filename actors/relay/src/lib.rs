@@ -9,10 +9,12 @@
 //! - children in full: `start ID MANIFEST [OPTIONS]` (see `children`), `delete ID`, `spec ID`, `terminate ID`, `which`, `count`, `restart-with ID reset|resume|custom STATE`,
 //!   `escalate REASON`, `keep reset|resume` (restarts each child that fails), `keep stop` (stops it),
 //!   `which-on-error` (notes how a child that fails is listed)
-//! - itself: `ping`, `id`, `log`, `chain` (its event types), `panic`, `shutdown [DATA]`
+//! - itself: `ping`, `id`, `log`, `chain` (its event types), `panic`, `fail`, `shutdown [DATA]`, `decline`
+//!   (in `init`), `say TEXT` (what it answers to `said`, `ping` before)
 //!
 //! The answer is what came back, or `error: ` and why not. A one-way message `do ORDER` is obeyed and
-//! recorded with its answer; init bytes `do ORDER` too, and there an error fails the start.
+//! recorded with its answer; init bytes `do ORDER` too, and there an error fails the start. With init
+//! bytes `as ID` it asks that relay for `said` and obeys: so each start can go another way.
 
 mod children;
 
@@ -23,6 +25,8 @@ struct Relay {
     log: Vec<String>,
     /// It restarts children that fail, with the state that this names.
     keep: Option<String>,
+    /// The order for those that ask `said`.
+    say: Option<String>,
 }
 
 impl Actor for Relay {
@@ -32,6 +36,11 @@ impl Actor for Relay {
         relay.log.push(format!("init {text}").trim_end().to_owned());
         if let Some(order) = text.strip_prefix("do ") {
             let answer = relay.obey(order)?;
+            relay.log.push(answer);
+        }
+        if let Some(prompter) = text.strip_prefix("as ") {
+            let order = text_of(message::request(prompter, "said")?);
+            let answer = relay.obey(&order)?;
             relay.log.push(answer);
         }
         Ok(relay)
@@ -111,6 +120,16 @@ impl Relay {
             "log" => self.log.join("\n"),
             "chain" => types(runtime::chain()?),
             "panic" => panic!("told to panic"),
+            "fail" => bail!("told to fail"),
+            "decline" => {
+                runtime::decline_start();
+                "declining".to_owned()
+            }
+            "say" => {
+                self.say = Some(rest.to_owned());
+                "noted".to_owned()
+            }
+            "said" => self.say.clone().unwrap_or("ping".to_owned()),
             "shutdown" => {
                 runtime::shutdown((!rest.is_empty()).then_some(rest.as_bytes()));
                 "shutting down".to_owned()

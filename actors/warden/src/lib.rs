@@ -1,8 +1,8 @@
 //! Exports every interface there is: it decides about its children as it was told, and records all
 //! it hears, for tests.
 //!
-//! Requests: `spawn PATH [INIT]`, `decide restart|resume|stop|escalate|ignore|policy|err|panic` (what it
-//! says at the next failures), `log`.
+//! Requests: `spawn PATH [INIT]`, `decide restart|resume|custom STATE|from HASH|stop|escalate|ignore|policy|err|panic`
+//! (what it says at the next failures; `events-err` has it refuse events instead), `log`.
 
 use theater_actor::prelude::*;
 
@@ -29,8 +29,8 @@ impl Messages for Warden {
             ["log"] => self.log.join("\n").into(),
             ["spawn", path] => supervisor::spawn(path, None)?.into(),
             ["spawn", path, init] => supervisor::spawn(path, Some(init.as_bytes()))?.into(),
-            ["decide", verdict] => {
-                verdict.clone_into(&mut self.verdict);
+            ["decide", ref verdict @ ..] => {
+                self.verdict = verdict.join(" ");
                 "noted".into()
             }
             _ => bail!("unknown request: try spawn, decide or log"),
@@ -49,6 +49,14 @@ impl Policy for Warden {
     fn decide(&mut self, failure: &ChildFailure) -> Result<Decision> {
         let ChildFailure { child_id, incarnation, class, attempts, .. } = failure;
         self.log.push(format!("decide {child_id} {incarnation} {class} {attempts}"));
+        if let Some(state) = self.verdict.strip_prefix("custom ") {
+            return Ok(Decision::Restart(RestartState::Custom(state.as_bytes().to_vec())));
+        }
+        if let Some(hash) = self.verdict.strip_prefix("from ") {
+            let byte = |at| u8::from_str_radix(hash.get(at..at + 2).unwrap_or_default(), 16).unwrap_or_default();
+            let bytes = (0..hash.len()).step_by(2).map(byte).collect();
+            return Ok(Decision::Restart(RestartState::ResumeFrom(bytes)));
+        }
         Ok(match self.verdict.as_str() {
             "restart" => Decision::Restart(RestartState::Reset),
             "resume" => Decision::Restart(RestartState::Resume),
@@ -64,7 +72,11 @@ impl Policy for Warden {
 
 impl Events for Warden {
     fn handle_child_event(&mut self, child: &str, event: &ChainEvent) -> Result<()> {
-        self.log.push(format!("event {child} {}", event.event_type));
+        if self.verdict == "events-err" {
+            bail!("told to refuse events");
+        }
+        let fields = runtime::event_json(&event.data)?;
+        self.log.push(format!("event {child} {} {fields}", event.event_type));
         Ok(())
     }
 }
