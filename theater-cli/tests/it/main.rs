@@ -11,3 +11,4 @@ mod project;
 mod run;
 mod signals;
 mod tool;
+mod tree;

@@ -15,7 +15,8 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
 use theater::chain::data::{
-    ActorErrorData, ActorStarted, ActorTerminated, CallReturned, DeadLetter, EventData as _, StateUpdated,
+    ActorErrorData, ActorStarted, ActorTerminated, AskedBy, CallReturned, ChildExited, DeadLetter, EventData as _,
+    HostCallBegun, StateUpdated, SupervisionAction,
 };
 use theater::chain::{ActorEntry, ChainEvent, codec};
 use theater::{ChainStore, Digest, TheaterId};
@@ -186,8 +187,36 @@ impl<'a> Merge<'a> {
         for cause in found {
             waits.extend(self.find(cause).await?.filter(|(stream, _)| *stream != at));
         }
+        waits.extend(self.why_stopped(at).await?);
         self.streams[at].waits = waits;
         self.place(at)
+    }
+
+    /// What made a parent stop the actor whose end comes next. No event of the end names it; it is the
+    /// newest in the parent's chain that asks for something, before the fact of that end.
+    async fn why_stopped(&self, at: usize) -> Result<Option<(usize, u64)>, Failure> {
+        let stream = &self.streams[at];
+        let Some(end) = stream.head().filter(|event| event.event_type == ActorTerminated::TYPE) else {
+            return Ok(None);
+        };
+        let Some(above) = stream.parent.and_then(|parent| self.by_id.get(&parent)).copied() else { return Ok(None) };
+        // It is looked for where it is, if it is close.
+        let parent = &self.streams[above];
+        let more = self.store.events(parent.id, parent.unread, PAGE.1).await?;
+        let mut asked = None;
+        for event in parent.page.iter().chain(&more).take_while(|event| event.seq < parent.end) {
+            match event.event_type.as_ref() {
+                SupervisionAction::TYPE | HostCallBegun::TYPE | ActorErrorData::TYPE => asked = Some(event.seq),
+                ChildExited::TYPE => {
+                    let exited: ChildExited = codec::decode(&event.data)?;
+                    if exited.error_hash == end.hash {
+                        return Ok(asked.filter(|_| exited.asked_by == AskedBy::Parent).map(|seq| (above, seq)));
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(None)
     }
 
     /// Where a cause is, if it is in a chain that is merged and may still come.

@@ -14,6 +14,7 @@ use theater::{Digest, TheaterId};
 /// A chain that is read from its beginning to where it ended when the merge began.
 pub(super) struct Stream {
     pub(super) id: TheaterId,
+    pub(super) parent: Option<TheaterId>,
     /// The seq after the last event.
     pub(super) end: u64,
     /// The seq of the first event that was not read.
@@ -51,6 +52,7 @@ impl Stream {
     pub(super) fn new(actor: &ActorEntry) -> Self {
         Self {
             id: actor.id,
+            parent: actor.index.parent,
             end: actor.head.seq + 1,
             unread: 0,
             next: 0,

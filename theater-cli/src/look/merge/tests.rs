@@ -131,6 +131,24 @@ impl World {
         let (asked_by, poison, at_ms) = (AskedBy::Itself, false, 0);
         let exited = ChildExited { child: id(child), incarnation, reason, asked_by, poison, error_hash, at_ms };
         self.append(0, &exited, &[], &[ended.hash]);
+        let decision = self.decide(child, Some(error_hash));
+        self.start(child, Some(decision.hash));
+    }
+
+    /// The parent stops a child, after it has decided about another.
+    fn stop(&mut self, child: u8, other: u8) {
+        let decision = self.decide(other, None);
+        let reason = ReasonRecord::Shutdown;
+        let ended = ActorTerminated { actor_id: id(child), final_state_hash: Digest::ZERO, reason };
+        let ended = self.append(child, &ended, &[], &[decision.hash]);
+        let incarnation = self.incarnations[&child];
+        let (asked_by, poison, error_hash, at_ms) = (AskedBy::Parent, false, ended.hash, 0);
+        let exited = ChildExited { child: id(child), incarnation, reason, asked_by, poison, error_hash, at_ms };
+        self.append(0, &exited, &[], &[ended.hash]);
+        self.start(child, Some(decision.hash));
+    }
+
+    fn decide(&mut self, child: u8, error_hash: Option<Digest>) -> Head {
         let action = SupervisionAction {
             actor_id: id(child),
             action: SupervisionActionKind::Restart,
@@ -139,13 +157,12 @@ impl World {
             attempt: 1,
             window: 1,
             delay_ms: 0,
-            error_hash: Some(error_hash),
+            error_hash,
             new_state_hash: None,
             cut: None,
             at_ms: 0,
         };
-        let decision = self.append(0, &action, &[], &[]);
-        self.start(child, Some(decision.hash));
+        self.append(0, &action, &[], &[])
     }
 
     fn anchor(&mut self, child: u8) {
@@ -166,10 +183,11 @@ impl World {
             world.clock = world.clock.saturating_add_signed(*elapsed);
             let (actor, other) = (actor % ACTORS, other % ACTORS);
             let child = 1 + other % (ACTORS - 1);
-            match kind % 4 {
+            match kind % 5 {
                 0 => world.turn(actor, other),
                 1 if actor != other => world.request(actor, other),
                 2 => world.restart(child),
+                3 => world.stop(child, 1 + actor % (ACTORS - 1)),
                 _ => world.anchor(child),
             }
         }

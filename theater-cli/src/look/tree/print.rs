@@ -63,8 +63,11 @@ fn head(node: &Node) -> String {
     }
     if let (Some(strategy), Some(budget), true) = (&node.strategy, &node.budget, node.is_policy) {
         line.push_str(&format!("; {strategy}"));
-        if let Some(max) = budget.max {
-            line.push_str(&format!(", {} of {max} restarts within {} used", budget.used, time(budget.within_ms)));
+        let within = time(budget.within_ms);
+        match budget.max {
+            Some(max) if budget.used > max => line.push_str(&format!(", more than {max} restarts within {within}")),
+            Some(max) => line.push_str(&format!(", {} of {max} restarts within {within} used", budget.used)),
+            None => {}
         }
     }
     line
