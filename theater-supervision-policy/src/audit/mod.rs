@@ -39,8 +39,7 @@ use life::Life;
 pub struct DecisionAudit;
 
 impl Audit for DecisionAudit {
-    fn auditor(&self, actor: &ActorEntry, first: u64) -> Box<dyn Auditor> {
-        let _ = actor;
+    fn auditor(&self, _: &ActorEntry, first: u64) -> Box<dyn Auditor> {
         let older = "supervision_action: decisions in an incarnation whose beginning was not kept";
         Box::new(Decisions(if first == 0 { Stand::NoSupervisor } else { Stand::Blind(older) }))
     }
