@@ -5,7 +5,7 @@ use std::path::Path;
 use theater::chain::ActorEntry;
 use theater::chain::codec;
 use theater::chain::data::{ActorTerminated, EventData as _, KillCause, ReasonRecord};
-use theater::{ChainStore, RestartFrom, TheaterCommand, TheaterId, TheaterReply};
+use theater::{ActorStatus, ChainStore, RestartFrom, TheaterCommand, TheaterId, TheaterReply};
 
 use crate::args::{RestartArgs, RestartWith, StopArgs};
 use crate::client::Client;
@@ -52,10 +52,10 @@ impl Target {
         event.map(|event| Ok(codec::decode::<ActorTerminated>(&event.data)?.reason)).transpose()
     }
 
-    /// Whether the process says that it is alive.
-    fn is_alive(&mut self) -> Result<bool, Failure> {
+    /// How the process says that it stands.
+    fn status(&mut self) -> Result<ActorStatus, Failure> {
         match self.client.ask(&TheaterCommand::GetActorStatus { actor: self.id })? {
-            TheaterReply::Status(process) => Ok(process.is_alive()),
+            TheaterReply::Status(process) => Ok(process.status),
             _ => Err(Failure::new("the process that runs the tree answers something else")),
         }
     }
@@ -64,12 +64,14 @@ impl Target {
 /// Stops an actor and everything below it.
 pub(crate) fn stop(args: &StopArgs) -> Outcome {
     let mut target = Target::find(&args.data.data, &args.actor, "stop")?;
-    if !target.is_alive()? {
+    let status = target.status()?;
+    if matches!(status, ActorStatus::Stopped | ActorStatus::Failed) {
         return tell(&format!("{} had ended already", target.label));
     }
     // No answer: it was the root, with whose end the run ends. The record says what happened.
     target.client.wait(&TheaterCommand::StopActor { actor: target.id }).map_err(Failure::no)?;
     let how = match target.reason()? {
+        Some(_) if status == ActorStatus::Restarting => "stopped, no restart follows:",
         Some(ReasonRecord::Shutdown | ReasonRecord::Normal | ReasonRecord::Declined) => "stopped",
         Some(ReasonRecord::Killed(KillCause::Deadline)) => "killed, since it did not stop in time:",
         Some(ReasonRecord::Killed(_)) => "killed",

@@ -38,7 +38,7 @@ impl Socket {
             Ok(listener) => listener,
             Err(error) => {
                 say(format_args!(
-                    "warning: no socket at {} ({error}): `theater tree` and `events --follow` cannot reach this \
+                    "warning: no socket at {} ({error}): `theater tree`, `stop`, `restart` and `--follow` cannot reach this \
                      run; a Unix socket's path has about 100 bytes, a shorter --data DIR may help",
                     path.display()
                 ));

@@ -110,6 +110,10 @@ fn what_is_left_of_a_backoff_is_shown_until_the_next_start() {
     let text = place.yes(&["tree"]);
     assert!(text.contains("restarting, next start in 59m ") || text.contains("next start in 1h"), "{text}");
 
+    // It can be stopped before, and restarted at once.
+    let stopped = place.yes(&["stop", "bank/ledger"]);
+    assert!(stopped.contains("no restart follows"), "{stopped}");
+    assert_eq!(ledger(&tree(&place))["backoff_left_ms"], Value::Null);
     let restarted = place.yes(&["restart", "bank/ledger"]);
     assert!(restarted.contains("incarnation 2"), "{restarted}");
     let again = tree(&place);

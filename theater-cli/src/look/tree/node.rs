@@ -18,6 +18,8 @@ pub(super) struct Known {
     pub(super) incarnation: u32,
     /// Whether it runs, or was running when the record ended.
     pub(super) is_up: bool,
+    /// Whether the process says that a next incarnation is on its way; `None`: nothing runs.
+    pub(super) is_restarting: Option<bool>,
     /// What is to be said beside the status.
     pub(super) remark: Option<String>,
     /// Its error, where its chain is not in the record.
@@ -166,7 +168,9 @@ fn backoff_left(actor: &Known, decided: &Decided, now_ms: u64) -> Option<u64> {
     let action = &decided.action;
     let is_due = action.action == SupervisionActionKind::Restart && action.delay_ms > 0;
     let is_pending = is_due && decided.incarnation == actor.incarnation;
-    is_pending.then(|| decided.timestamp.saturating_add(action.delay_ms).saturating_sub(now_ms))
+    let left = decided.timestamp.saturating_add(action.delay_ms).saturating_sub(now_ms);
+    // That an operator stopped it meanwhile is not in the record; one that is overdue was stopped.
+    (is_pending && actor.is_restarting.unwrap_or(left > 0)).then_some(left)
 }
 
 fn last_decision(decided: &Decided) -> LastDecision {
