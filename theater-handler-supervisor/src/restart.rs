@@ -12,6 +12,7 @@ use theater::{
 use theater_supervision_policy::{Decision, Down, Exit, StateChoice, Step};
 
 use crate::link::{self, Linked};
+use crate::specs;
 use crate::supervision::{Cause, Supervision, fact};
 use crate::wit::restart_from;
 
@@ -30,6 +31,8 @@ pub(crate) struct Members {
     pub(crate) child: TheaterId,
     /// In start order, itself included.
     pub(crate) scope: Vec<TheaterId>,
+    /// Who is stopped for that, in start order: temporary ones too, which do not come back.
+    pub(crate) stopped: Vec<TheaterId>,
 }
 
 /// A restart that was decided.
@@ -80,8 +83,13 @@ impl Supervision {
     }
 
     /// Stops who is up, the youngest first. The messages wait.
-    pub(crate) async fn stop_scope(&self, tree: &Subtree, members: &Members, number: u64) {
-        for child in members.scope.iter().rev() {
+    pub(crate) async fn stop_scope(self: &Arc<Self>, tree: &Subtree, members: &Members, number: u64) {
+        for child in members.stopped.iter().rev() {
+            if !members.scope.contains(child) {
+                // One that has ended is stopped.
+                let _ = specs::stop(self, tree, *child, StoppedBy::ParentQuietly).await;
+                continue;
+            }
             let stops = {
                 let state = self.lock();
                 state.awaits(*child, number) && !state.held.contains_key(child)
@@ -227,10 +235,11 @@ impl Supervision {
         let decisions = match state.engine.exited(&fact, at_ms, false) {
             Step::Decided(decisions) => decisions,
             Step::Link(scope) => {
-                let number = state.begin(&scope);
+                let members = state.members(child, scope);
+                let number = state.begin(&members.scope);
                 drop(state);
                 let before = restart.linked.take();
-                link::restart_together(self, Members { child, scope }, number, cause, before, false);
+                link::restart_together(self, members, number, cause, before, false);
                 return None;
             }
             Step::Nothing | Step::Ask(_) => {

@@ -145,7 +145,7 @@ impl Supervision {
                 return;
             }
             Step::Link(scope) => {
-                let members = Members { child: cause.child(), scope };
+                let members = state.members(cause.child(), scope);
                 let number = state.begin(&members.scope);
                 state.hold_from(&mut cause);
                 drop(state);
@@ -178,7 +178,7 @@ impl Supervision {
                     let scope = state.engine.scope(decision.actor);
                     let number = state.begin(&scope);
                     state.hold_from(cause);
-                    let members = Members { child: decision.actor, scope };
+                    let members = state.members(decision.actor, scope);
                     restart = Some(Restart::new(members, number, decision, hash, delay_ms));
                 }
                 Action::Stop if decision.actor == self.actor.id() => self.actor.stop(),
@@ -271,6 +271,11 @@ impl Supervision {
 }
 
 impl State {
+    /// Who is restarted together, and who is stopped for that.
+    pub(crate) fn members(&self, child: TheaterId, scope: Vec<TheaterId>) -> Members {
+        Members { child, scope, stopped: self.engine.stopped_with(child) }
+    }
+
     /// A new restart of these children; an older one leaves them to it.
     pub(crate) fn begin(&mut self, scope: &[TheaterId]) -> u64 {
         self.restarts += 1;

@@ -83,20 +83,20 @@ impl Engine {
         self.children.get(&child).map_or(1, |child| child.next_attempt(&self.policy, at_ms))
     }
 
-    /// Whom a restart takes along is no longer waited for, and its end is not a stop.
-    pub(super) fn restarting_scope(&mut self, scope: &[TheaterId]) {
-        for member in scope {
-            if let Some(member) = self.children.get_mut(member) {
-                member.phase = Phase::Restarting;
-                member.pending = None;
-            }
+    /// Whom a restart of this child takes along is no longer waited for, and its end is not a stop.
+    /// Temporary ones are stopped for good.
+    pub(super) fn restarting_with(&mut self, child: TheaterId) {
+        for member in self.stopped_with(child) {
+            let Some(known) = self.children.get_mut(&member) else { continue };
+            known.pending = None;
+            known.phase =
+                if member != child && known.is_temporary() { Phase::Down(Down::Asked) } else { Phase::Restarting };
         }
     }
 
     fn restarting(&mut self, child: TheaterId, attempt: Attempt) {
         self.attempted(child, attempt);
-        let scope = self.scope(child);
-        self.restarting_scope(&scope);
+        self.restarting_with(child);
     }
 
     fn attempted(&mut self, child: TheaterId, attempt: Attempt) {

@@ -105,6 +105,15 @@ impl Child {
         }
     }
 
+    pub(super) fn is_temporary(&self) -> bool {
+        self.spec().is_some_and(|spec| spec.restart == RestartType::Temporary)
+    }
+
+    /// Whether a restart of its group leaves it alone.
+    pub(super) fn stays_down(&self) -> bool {
+        matches!(self.phase, Phase::Down(why) if why != Down::Failed)
+    }
+
     pub(super) fn group(&self) -> Option<&str> {
         self.spec()?.group.as_deref()
     }
@@ -135,10 +144,12 @@ impl Child {
     pub(super) fn next_attempt(&self, policy: &Policy, at_ms: u64) -> u32 {
         let reset_after_ms = policy.backoff.map_or(policy.within_ms, |backoff| backoff.reset_after_ms);
         match self.last {
-            Some(last) if at_ms.saturating_sub(last.at_ms.saturating_add(last.delay_ms)) < reset_after_ms => {
-                last.number.saturating_add(1)
+            Some(last) => {
+                let up_since = last.at_ms.saturating_add(last.delay_ms);
+                let begins_anew = at_ms >= up_since.saturating_add(reset_after_ms);
+                if begins_anew { 1 } else { last.number.saturating_add(1) }
             }
-            _ => 1,
+            None => 1,
         }
     }
 }

@@ -148,7 +148,7 @@ impl Engine {
         if state == StateChoice::Resume && self.resumes_together(child) {
             let scope = self.scope(child);
             if scope.len() > 1 {
-                self.restarting_scope(&scope);
+                self.restarting_with(child);
                 self.wait(child, Pending::Cut { fact, rule });
                 return Step::Link(scope);
             }

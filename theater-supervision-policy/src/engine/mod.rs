@@ -139,8 +139,19 @@ impl Engine {
 
     /// The children that are restarted when this one is, in start order, itself included.
     /// Ungrouped ones obey the supervisor's strategy, grouped ones their group's; those that are
-    /// down for another reason than a failure stay so.
+    /// down for another reason than a failure stay so, and temporary ones are only stopped.
     pub fn scope(&self, child: TheaterId) -> Vec<TheaterId> {
+        self.together(child, |other| !other.is_temporary() && !other.stays_down())
+    }
+
+    /// The children that are stopped when this one is restarted, in start order: its scope, and
+    /// temporary ones, whose specs are then gone.
+    pub fn stopped_with(&self, child: TheaterId) -> Vec<TheaterId> {
+        self.together(child, |other| other.is_temporary() || !other.stays_down())
+    }
+
+    /// The child, and those like this that its restart reaches.
+    fn together(&self, child: TheaterId, like_this: impl Fn(&Child) -> bool) -> Vec<TheaterId> {
         let Some((known, order)) = self.children.get(&child).and_then(|known| match &known.origin {
             Origin::Specified { order, .. } => Some((known, *order)),
             Origin::Spawned => None,
@@ -152,10 +163,9 @@ impl Engine {
             Strategy::OneForAll => 0,
             Strategy::RestForOne => order,
         };
-        let stays = |other: &Child| matches!(other.phase, Phase::Down(why) if why != Down::Failed);
         let members = self.order.range(from..).filter(|(_, other)| {
             **other == child
-                || self.children.get(other).is_some_and(|other| other.group() == known.group() && !stays(other))
+                || self.children.get(other).is_some_and(|other| other.group() == known.group() && like_this(other))
         });
         members.map(|(_, member)| *member).collect()
     }

@@ -97,6 +97,14 @@ impl Model {
     }
 
     pub(crate) fn scope(&self, id: TheaterId) -> Vec<TheaterId> {
+        let temporary = |other: &TheaterId| {
+            self.get(*other).and_then(|k| k.spec.as_ref()).is_some_and(|spec| spec.restart == RestartType::Temporary)
+        };
+        let stopped = self.stopped_with(id);
+        stopped.into_iter().filter(|other| *other == id || !temporary(other)).collect()
+    }
+
+    pub(crate) fn stopped_with(&self, id: TheaterId) -> Vec<TheaterId> {
         let Some(spec) = self.get(id).and_then(|k| k.spec.clone()) else { return vec![id] };
         let strategy = self.group_of(id).map_or(self.policy.strategy, |(_, group)| group.strategy);
         let mut scope = vec![];
@@ -104,7 +112,8 @@ impl Model {
         for k in self.known.iter().filter(|k| k.spec.is_some()) {
             after |= k.id == id;
             let together = k.spec.as_ref().is_some_and(|other| other.group == spec.group);
-            let stays = [Some(Down::Asked), Some(Down::Declined), Some(Down::Normal)].contains(&k.down);
+            let temporary = k.spec.as_ref().is_some_and(|other| other.restart == RestartType::Temporary);
+            let stays = !temporary && [Some(Down::Asked), Some(Down::Declined), Some(Down::Normal)].contains(&k.down);
             let wanted = match strategy {
                 Strategy::OneForOne | Strategy::Dynamic => false,
                 Strategy::OneForAll => together && !stays,
@@ -262,17 +271,19 @@ impl Model {
         let state = state.or(group_state.clone()).unwrap_or(own);
         let scope = self.scope(id);
         if state == StateChoice::Resume && group_state == Some(StateChoice::Resume) && scope.len() > 1 {
-            self.take_along(&scope);
+            self.take_along(id);
             self.at(id).unwrap().linking = Some((fact, rule));
             return Step::Link(scope);
         }
         Step::Decided(self.attempt(id, fact, &rule, state, None, at))
     }
 
-    fn take_along(&mut self, scope: &[TheaterId]) {
-        for id in scope {
-            let k = self.at(*id).unwrap();
-            (k.down, k.restarting, k.asked, k.linking) = (None, true, None, None);
+    fn take_along(&mut self, child: TheaterId) {
+        let again = self.scope(child);
+        for id in self.stopped_with(child) {
+            let k = self.at(id).unwrap();
+            (k.asked, k.linking) = (None, None);
+            (k.down, k.restarting) = if again.contains(&id) { (None, true) } else { (Some(Down::Asked), false) };
         }
     }
 
@@ -363,8 +374,7 @@ impl Model {
 
     fn made(&mut self, id: TheaterId, attempt: u32, start: u64) {
         self.at(id).unwrap().previous = Some((attempt, start));
-        let scope = self.scope(id);
-        self.take_along(&scope);
+        self.take_along(id);
     }
 
     fn exhausted(&mut self, id: TheaterId, fact: Fact, stop: Decision) -> Vec<Decision> {

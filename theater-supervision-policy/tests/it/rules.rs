@@ -340,6 +340,18 @@ fn groups_and_the_ungrouped_restart_apart() {
 }
 
 #[test]
+fn a_temporary_child_that_is_taken_along_is_stopped_and_does_not_come_back() {
+    let policy = format!("strategy = \"one-for-all\"\n{}", children(&["a"], ""));
+    let mut engine =
+        engine(&format!("{policy}{}{}", children(&["b"], "restart = \"temporary\""), children(&["c"], "")));
+    assert_eq!(engine.stopped_with(id(1)), [id(1), id(2), id(3)]);
+    assert_eq!(engine.scope(id(1)), [id(1), id(3)]);
+    assert_eq!(engine.scope(id(2)), [id(1), id(2), id(3)], "a rule may restart it itself");
+    assert_eq!(short(&decided(engine.exited(&trap(1), 0, false))).len(), 1);
+    assert_eq!(engine.scope(id(3)), [id(1), id(3)]);
+}
+
+#[test]
 fn significant_children_take_the_supervisor_along() {
     let keys = "significant = true\nrestart = \"transient\"";
     let mut any = engine(&format!("auto_shutdown = \"any-significant\"\n{}", children(&["a", "b"], keys)));

@@ -256,6 +256,7 @@ proptest! {
             prop_assert_eq!(decided, expected, "{:?} at {}", op, at_ms);
             for child in 0..5 {
                 prop_assert_eq!(engine.scope(id(child)), model.scope(id(child)), "scope of {}", child);
+                prop_assert_eq!(engine.stopped_with(id(child)), model.stopped_with(id(child)), "stopped with {}", child);
             }
         }
     }
