@@ -8,13 +8,14 @@
 //!   `events ID` (their types), `list`
 //! - children in full: `start ID MANIFEST [OPTIONS]` (see `children`), `delete ID`, `spec ID`, `terminate ID`, `which`, `count`, `restart-with ID reset|resume|custom STATE`,
 //!   `escalate REASON`, `keep reset|resume` (restarts each child that fails), `keep stop` (stops it),
+//!   `keep fail|panic` (as a callback),
 //!   `which-on-error` (notes how a child that fails is listed)
 //! - itself: `ping`, `id`, `log`, `chain` (its event types), `panic`, `fail`, `shutdown [DATA]`, `decline`
-//!   (in `init`), `say TEXT` (what it answers to `said`, `ping` before)
+//!   (in `init`), `say TEXT` (what it answers to `said`, `ping` before), `as ID` (asks that relay for
+//!   `said` and obeys)
 //!
 //! The answer is what came back, or `error: ` and why not. A one-way message `do ORDER` is obeyed and
-//! recorded with its answer; init bytes `do ORDER` too, and there an error fails the start. With init
-//! bytes `as ID` it asks that relay for `said` and obeys: so each start can go another way.
+//! recorded with its answer; init bytes `do ORDER` and `as ID` too, and there an error fails the start.
 
 mod children;
 
@@ -38,9 +39,8 @@ impl Actor for Relay {
             let answer = relay.obey(order)?;
             relay.log.push(answer);
         }
-        if let Some(prompter) = text.strip_prefix("as ") {
-            let order = text_of(message::request(prompter, "said")?);
-            let answer = relay.obey(&order)?;
+        if text.starts_with("as ") {
+            let answer = relay.obey(&text)?;
             relay.log.push(answer);
         }
         Ok(relay)
@@ -76,6 +76,8 @@ impl Children for Relay {
                 let stopped = children::obey("stop", child).unwrap_or(Ok(String::new()))?;
                 self.log.push(format!("gave up: {stopped}"));
             }
+            Some("fail") => bail!("told to fail in a callback"),
+            Some("panic") => panic!("told to panic in a callback"),
             Some("nothing") => self.log.push(children::seen_of(child)),
             Some(state) => drop(children::restart_with(child, state)?),
             None => {}
@@ -128,6 +130,10 @@ impl Relay {
             "say" => {
                 self.say = Some(rest.to_owned());
                 "noted".to_owned()
+            }
+            "as" => {
+                let order = text_of(message::request(id, "said")?);
+                self.obey(&order)?
             }
             "said" => self.say.clone().unwrap_or("ping".to_owned()),
             "shutdown" => {

@@ -17,13 +17,21 @@ use theater_tests::{HANDLERS, World, builder};
 
 mod auto_shutdown;
 mod backoff;
+mod callbacks;
 mod calls;
 mod clock;
+mod decide;
+mod dynamic;
+mod events;
 mod intensity;
+mod mailbox;
 mod restart_types;
+mod rules;
 mod starting;
 mod stopping;
 mod strategies;
+mod trees;
+mod views;
 
 use clock::Clock;
 
