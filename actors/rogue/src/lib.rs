@@ -5,7 +5,7 @@
 //! one only. As a request or one way it takes: `trap`, `panic`, `err TEXT`, `recurse`, `loop`, `spin N` (N rounds of work),
 //! `alloc`, `big-state N` and `big-reply N` (bytes), `flood-log [N]`, `flood-chain [N]`,
 //! `flood-send ID [N]` (for ever without N), `sleepless` (sends itself a message for ever),
-//! `stop-foreign ID`, `restart-foreign ID`, `state-foreign ID`, `events-foreign ID`,
+//! `start` (a child of a dynamic supervisor), `stop-foreign ID`, `restart-foreign ID`, `state-foreign ID`, `events-foreign ID`,
 //! `shutdown [DATA]`, `calls` (how many it committed).
 
 use std::hint::black_box;
@@ -59,6 +59,10 @@ impl Rogue {
                 flood(times, || message::send(id, "flood"))?;
             }
             "sleepless" => message::send(&runtime::self_id(), "sleepless")?,
+            "start" => {
+                let spec = supervision::ChildSpec::new("", "");
+                reply = supervision::start_child(&spec)?.unwrap_or_default().into();
+            }
             "stop-foreign" => reply = told(supervisor::stop_child(rest).map(|()| "stopped")),
             "restart-foreign" => reply = told(supervisor::restart_child(rest).map(|()| "restarted")),
             "state-foreign" => reply = told(supervisor::child_state(rest).map(|_| "read")),

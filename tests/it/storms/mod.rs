@@ -2,7 +2,7 @@
 //! slow ones, damaged records, clocks that jump, messages in flight.
 
 //mod clock;
-//mod crowds;
+mod crowds;
 mod failpoints;
 //mod mail;
 //mod linked;
