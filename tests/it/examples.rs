@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use theater::{ActorHandle, ExitReason, ManifestConfig, TheaterId};
-use theater_tests::{World, builder};
+use theater_tests::{HANDLERS, World, builder};
 
 /// A world whose only root is this example.
 async fn example(name: &str) -> (World, ActorHandle) {
@@ -197,7 +197,41 @@ async fn the_documented_supervisor_starts() {
     let world = World::with(&["relay", "counter"], builder());
     let manifest = fenced("docs/semantics.md", "toml").into_iter().find(|toml| toml.contains("[[handlers.children]]"));
     std::fs::write(world.path().join("office.toml"), manifest.unwrap()).unwrap();
-    let root = world.spawn("office").await;
-    assert_eq!(world.ask(&world.declared(&root, "ledger"), "add 2").await, "2");
+    std::fs::copy(world.path().join("relay.wasm"), world.path().join("office.wasm")).unwrap();
+    for child in ["ledger", "index", "import"] {
+        world.manifest(child, "counter", HANDLERS);
+    }
+    let office = world.spawn("office").await;
+    assert_eq!(world.ask(&world.declared(&office, "ledger"), "add 2").await, "2");
     world.close().await;
+}
+
+/// What a command of the page sends, and the answers that it shows.
+fn shown(example: &str) -> (Vec<String>, Vec<String>) {
+    let runs = format!("theater run {example}/{example}.toml");
+    let blocks = fenced("actors/supervision/README.md", "console");
+    let block = blocks.into_iter().find(|block| block.contains(&runs)).unwrap().replace("\\\n", "");
+    let (command, answers) = block.split_once('\n').unwrap();
+    let lines = command.split_once("'%s\\n' ").unwrap().1.split_once(" | ").unwrap().0;
+    // Every other part is in quotes; the rest is words.
+    let parts = lines.split('\'').enumerate();
+    let lines = parts.flat_map(|(place, part)| match place % 2 {
+        0 => part.split_whitespace().map(str::to_owned).collect(),
+        _ => vec![part.to_owned()],
+    });
+    let answers = answers.lines().take_while(|line| !line.starts_with('$')).map(str::to_owned);
+    (lines.collect(), answers.collect())
+}
+
+#[tokio::test]
+async fn the_page_shows_what_is_answered() {
+    for name in ["declares", "decides", "mixes", "hierarchy", "linked"] {
+        let (world, root) = example(name).await;
+        let (lines, answers) = shown(name);
+        assert_eq!(lines.len(), answers.len(), "{name}: {lines:?}");
+        for (line, expected) in lines.iter().zip(answers) {
+            assert_eq!(world.try_ask(&root, line).await.unwrap_or_default(), expected, "{name}: {line}");
+        }
+        world.close().await;
+    }
 }
