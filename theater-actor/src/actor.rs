@@ -89,8 +89,8 @@ pub trait Messages: Actor {
 /// Hears of the ends of its children, once per end, with the policy's decision already taken.
 /// Exported by `children`.
 ///
-/// `child` is the child's spec id, or its actor id where it has no spec. An error is recorded and
-/// changes nothing; a panic fails this actor.
+/// `child` is the child's actor id. An error is recorded and changes nothing; a panic fails this
+/// actor.
 pub trait Children: Actor {
     /// A child ended abnormally or was killed. Left out, it is logged as a warning.
     fn handle_child_error(&mut self, child: &str, error: &ActorError) -> Result<()> {
@@ -114,14 +114,24 @@ pub trait Children: Actor {
 }
 
 /// Decides about a failed child before the policy that the manifest declares. Exported by `policy`.
+///
+/// It is asked about children that ended abnormally or were killed by nobody's order, where no rule
+/// of the manifest's `errors` decides, and before any message that waits. Restart budgets bound what
+/// it restarts.
 pub trait Policy: Actor {
-    /// What to do. [`Decision::Policy`] leaves it to the manifest.
+    /// What to do. [`Decision::Policy`] leaves it to the manifest; so does an error, which is recorded.
+    /// A panic fails this actor.
+    ///
+    /// A child with a spec or under the manifest's `[handlers.spawned]` is asked about; others are
+    /// left to [`Children::handle_child_error`].
     fn decide(&mut self, failure: &ChildFailure) -> Result<Decision>;
 }
 
 /// Receives the events of its children that the manifest's `events` filter lets through. Exported
 /// by `events`.
 pub trait Events: Actor {
-    /// One event of a child, in the order of that child's chain.
+    /// One event of a child, in the order of that child's chain, each incarnation from its start.
+    /// `child` is its spec id, or its actor id where it has no spec; `event.data` is the document of
+    /// the event with the fields that the filter names, see [`runtime::event_json`](crate::runtime::event_json).
     fn handle_child_event(&mut self, child: &str, event: &ChainEvent) -> Result<()>;
 }

@@ -1,5 +1,8 @@
 //! Children by their specs, the full face, after OTP's `supervisor`; and the types of the
 //! callbacks. Handler `supervisor`.
+//!
+//! Most children need none of this: the manifest declares them with `[[handlers.children]]`, and they
+//! are started and restarted as it says. [`actor_id`] says where to send them messages.
 
 use std::fmt;
 
@@ -114,7 +117,8 @@ impl ChildSpec {
 }
 
 /// Starts a child, as the youngest, and returns its actor id; none: its init declined. When the
-/// start fails, the spec is not kept.
+/// start fails, the spec is not kept. With the strategy `dynamic` the template of the manifest holds:
+/// of the spec only the id, which may be empty, and the init bytes count.
 ///
 /// # Errors
 /// See [`SupervisionError`].
@@ -130,7 +134,8 @@ pub fn terminate_child(child: &str) -> Result<(), SupervisionError> {
     Ok(host::terminate_child(child)?)
 }
 
-/// Starts a child that is down, under its id, with this state; none: its init declined.
+/// Starts a child that is down, under its id, with this state; none: its init declined. It costs
+/// nothing of a budget.
 ///
 /// # Errors
 /// It runs or is being restarted, or the start failed.
@@ -146,7 +151,8 @@ pub fn delete_child(child: &str) -> Result<(), SupervisionError> {
     Ok(host::delete_child(child)?)
 }
 
-/// All children, the newest started first.
+/// All children: those that are alive, the newest started first, then specs that are down, then up
+/// to 1,000 that have ended and have no spec.
 pub fn which_children() -> Vec<ChildInfo> {
     host::which_children()
 }
