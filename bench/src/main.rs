@@ -2,8 +2,10 @@
 //! in the same process, and prints the ratio. Figures are for docs/performance.md, never for a test.
 #![expect(clippy::print_stdout, reason = "a program that prints figures")]
 
+mod bare;
 mod latency;
 mod noisy;
+mod restart;
 
 use clap::{Parser, Subcommand};
 
@@ -28,6 +30,15 @@ enum Bench {
         #[arg(long, value_enum, default_value_t = noisy::Noise::All)]
         noise: noisy::Noise,
     },
+    /// From a trap to the next incarnation serving, against a bare trap and a bare spawn.
+    Restart {
+        /// Crashes of one child.
+        #[arg(long, default_value_t = 1_000)]
+        crashes: usize,
+        /// Where the chains are kept.
+        #[arg(long, value_enum, default_value_t = restart::Store::Memory)]
+        store: restart::Store,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -35,5 +46,10 @@ fn main() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match bench {
         Bench::Noisy { seconds, actors, noise } => runtime.block_on(noisy::run(seconds, actors, noise)),
+        // In a task, as whoever calls an actor is: the main thread would be woken for each answer.
+        Bench::Restart { crashes, store } => runtime.block_on(async {
+            #[expect(clippy::disallowed_methods, reason = "the client of a benchmark")]
+            tokio::spawn(restart::run(crashes, store)).await?
+        }),
     }
 }

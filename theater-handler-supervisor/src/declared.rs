@@ -22,6 +22,13 @@ impl Supervision {
             return Ok(());
         }
         self.permitted(tree)?;
+        self.lock().beginning = Some(Vec::new());
+        self.start_all(tree, again).await?;
+        self.begun();
+        Ok(())
+    }
+
+    async fn start_all(self: &Arc<Self>, tree: &Subtree, again: Option<Digest>) -> Result<(), ActorError> {
         let mut started = Vec::new();
         for spec in &self.policy.children {
             let child = TheaterId::of_spec(&self.actor.id(), &spec.id);
@@ -78,9 +85,12 @@ impl Supervision {
     ) -> Result<bool, SpawnError> {
         let tree = tree.clone().stopped_with(spec.shutdown.map(shutdown), false);
         if let Some(started) = again {
-            match tree.status(child).await {
-                Ok(known) => {
-                    self.note_kind(child, known.handlers.iter().map(String::as_str));
+            match tree.require(child).await {
+                Ok(()) => {
+                    // Where its record cannot be read the restart says so.
+                    if let Ok(known) = tree.status(child).await {
+                        self.note_kind(child, known.handlers.iter().map(String::as_str));
+                    }
                     let from = restart_from(self.lock().engine.declared_state(child));
                     let restarted = tree.restart(child, from, Some(started)).await;
                     if let Err(SpawnError::Rejected { .. }) = &restarted {

@@ -121,7 +121,7 @@ pub(crate) async fn room_for(
 ) -> std::result::Result<(), SupervisorError> {
     let tree = call.tree();
     if !tree.children().iter().any(|alive| alive.actor_id == child && alive.is_alive()) {
-        tree.status(child).await?;
+        tree.require(child).await?;
         room(call)?;
     }
     Ok(())

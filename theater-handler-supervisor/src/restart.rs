@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use theater::{
-    ActorError, Attempt, ChildExit, Digest, ExitReason, FailedAttempt, RestartFrom, SpawnError, StoppedBy, Subtree,
-    TheaterId,
+    ActorError, Attempt, ChildExit, Digest, ExitReason, FailedAttempt, Overtaken, RestartFrom, SpawnError, StoppedBy,
+    Subtree, TheaterId,
 };
 use theater_supervision_policy::{Decision, Down, Exit, StateChoice, Step};
 
@@ -106,10 +106,10 @@ impl Supervision {
         }
     }
 
-    /// The delay; it ends when an operator stops the child, which then stays down.
-    async fn wait(&self, restart: &Restart) {
+    /// The delay; it ends when an operator stops the child, which then stays down, or restarts it.
+    async fn wait(self: &Arc<Self>, restart: &Restart) {
         let child = restart.members.child;
-        let asked = self.lock().held.get(&child).map(theater::HeldMailbox::stop_requested);
+        let asked = self.lock().held.get(&child).map(theater::HeldMailbox::overtaken);
         let delay = self.actor.timer(Duration::from_millis(restart.delay_ms));
         let Some(asked) = asked else {
             return if restart.delay_ms > 0 {
@@ -118,14 +118,28 @@ impl Supervision {
         };
         tokio::select! {
             biased;
-            () = asked => {
-                let mut state = self.lock();
-                if state.awaits(child, restart.number) {
-                    state.cancel(child);
-                    state.engine.down(child, Down::Asked);
-                }
-            }
+            overtaken = asked => self.overtaken(child, restart.number, overtaken),
             () = async { if restart.delay_ms > 0 { delay.await } } => {}
+        }
+    }
+
+    fn overtaken(self: &Arc<Self>, child: TheaterId, number: u64, overtaken: Overtaken) {
+        let mut state = self.lock();
+        if !state.awaits(child, number) {
+            return;
+        }
+        let incarnation = state.awaited.get(&child).map_or(0, |awaited| awaited.incarnation) + 1;
+        state.cancel(child);
+        match overtaken {
+            Overtaken::Stopped => {
+                self.actor.record_no_restart(child, incarnation);
+                state.engine.down(child, Down::Asked);
+            }
+            Overtaken::Restarted => {
+                state.engine.up(child);
+                drop(state);
+                self.follow_events(child);
+            }
         }
     }
 
@@ -236,7 +250,7 @@ impl Supervision {
             Step::Decided(decisions) => decisions,
             Step::Link(scope) => {
                 let members = state.members(child, scope);
-                let number = state.begin(&members.scope);
+                let number = self.begin(&mut state, &members.scope);
                 drop(state);
                 let before = restart.linked.take();
                 link::restart_together(self, members, number, cause, before, false);

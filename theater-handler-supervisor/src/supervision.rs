@@ -28,6 +28,8 @@ pub(crate) struct Supervision {
 
 pub(crate) struct State {
     pub(crate) engine: Engine,
+    /// While the declared children are started: exits wait until all were.
+    pub(crate) beginning: Option<Vec<ChildExit>>,
     /// The messages of children that are down and will be started again.
     pub(crate) held: HashMap<TheaterId, HeldMailbox>,
     /// Children that a restart has still to start.
@@ -45,6 +47,8 @@ pub(crate) struct State {
 pub(crate) struct Awaited {
     /// Which restart: the newest that concerns the child.
     pub(crate) restart: u64,
+    /// The incarnation before, which ended or is to be stopped.
+    pub(crate) incarnation: u32,
     /// Its start is under way.
     pub(crate) starting: bool,
     /// It was started, and ended again before that was noticed here.
@@ -64,6 +68,7 @@ impl Supervision {
         let policy = Arc::new(policy);
         let state = State {
             engine: Engine::new(policy.clone(), actor.id()),
+            beginning: None,
             held: HashMap::new(),
             awaited: HashMap::new(),
             restarts: 0,
@@ -87,6 +92,14 @@ impl Supervision {
     pub(crate) fn exited(self: &Arc<Self>, mut exit: ChildExit) {
         let mut state = self.lock();
         if exit.stopped_by == StoppedBy::Itself {
+            if let Some(waiting) = &mut state.beginning {
+                return waiting.push(exit);
+            }
+            // One that an operator started meanwhile ended: that restart is no more.
+            if state.awaited.get(&exit.child).is_some_and(|known| known.is_overtaken(&exit)) {
+                state.cancel(exit.child);
+                state.engine.up(exit.child);
+            }
             if let Some(awaited) = state.awaited.get_mut(&exit.child) {
                 if awaited.starting {
                     awaited.early = Some(exit);
@@ -117,10 +130,7 @@ impl Supervision {
         if !state.engine.speaks_of(erred.child, &erred.name, &erred.message) {
             return;
         }
-        if self.actor.record_erred(&erred).is_none() {
-            return;
-        }
-        let at_ms = self.actor.at_ms();
+        let Some(at_ms) = self.actor.record_erred(&erred) else { return };
         let step = state.engine.erred(erred.child, &erred.name, &erred.message, erred.error_hash, at_ms);
         self.follow(state, step, Cause::Err(Box::new(erred)));
     }
@@ -128,7 +138,8 @@ impl Supervision {
     /// What follows from an exit whose child nobody restarts yet.
     pub(crate) fn judge(self: &Arc<Self>, mut state: MutexGuard<'_, State>, exit: ChildExit) {
         let asks = exit.reason.error().is_some() && self.actor.exports(&DECIDE);
-        let at_ms = self.actor.at_ms();
+        // What the guest decides is decided later; the rules have spoken by then.
+        let at_ms = if asks { exit.at_ms } else { self.actor.at_ms() };
         let step = state.engine.exited(&fact(&exit), at_ms, asks);
         self.follow(state, step, Cause::Exit(Box::new(exit)));
     }
@@ -146,7 +157,7 @@ impl Supervision {
             }
             Step::Link(scope) => {
                 let members = state.members(cause.child(), scope);
-                let number = state.begin(&members.scope);
+                let number = self.begin(&mut state, &members.scope);
                 state.hold_from(&mut cause);
                 drop(state);
                 return crate::link::restart_together(self, members, number, cause, None, true);
@@ -176,7 +187,7 @@ impl Supervision {
             match decision.action {
                 Action::Restart => {
                     let scope = state.engine.scope(decision.actor);
-                    let number = state.begin(&scope);
+                    let number = self.begin(state, &scope);
                     state.hold_from(cause);
                     let members = state.members(decision.actor, scope);
                     restart = Some(Restart::new(members, number, decision, hash, delay_ms));
@@ -193,6 +204,26 @@ impl Supervision {
         }
         self.leave_down(down);
         restart
+    }
+
+    /// A new restart of these children; an older one leaves them to it.
+    pub(crate) fn begin(&self, state: &mut State, scope: &[TheaterId]) -> u64 {
+        state.restarts += 1;
+        let tree = self.tree();
+        for child in scope {
+            let incarnation = tree.as_ref().and_then(|tree| tree.incarnation(*child));
+            let awaited = state.awaited.entry(*child).or_default();
+            (awaited.restart, awaited.incarnation) = (state.restarts, incarnation.unwrap_or(awaited.incarnation));
+        }
+        state.restarts
+    }
+
+    /// The declared children are started; what ended meanwhile is judged now.
+    pub(crate) fn begun(self: &Arc<Self>) {
+        let waiting = self.lock().beginning.take();
+        for exit in waiting.into_iter().flatten() {
+            self.exited(exit);
+        }
     }
 
     /// The record of a child that was to be restarted by hand does not verify.
@@ -276,16 +307,6 @@ impl State {
         Members { child, scope, stopped: self.engine.stopped_with(child) }
     }
 
-    /// A new restart of these children; an older one leaves them to it.
-    pub(crate) fn begin(&mut self, scope: &[TheaterId]) -> u64 {
-        self.restarts += 1;
-        for child in scope {
-            let awaited = self.awaited.entry(*child).or_default();
-            awaited.restart = self.restarts;
-        }
-        self.restarts
-    }
-
     /// Whether this restart has still to start the child.
     pub(crate) fn awaits(&self, child: TheaterId, restart: u64) -> bool {
         self.awaited.get(&child).is_some_and(|awaited| awaited.restart == restart)
@@ -322,6 +343,14 @@ impl State {
     fn redelivers(&self, child: TheaterId, policy: &Policy) -> bool {
         let of_spec = self.engine.spec(child).map(|spec: &Spec| spec.redeliver);
         of_spec.unwrap_or_else(|| policy.spawned.as_ref().is_some_and(|spawned| spawned.redeliver))
+    }
+}
+
+impl Awaited {
+    /// Whether a newer incarnation ended than the one that is to be followed, and it was not this
+    /// restart that started it.
+    fn is_overtaken(&self, exit: &ChildExit) -> bool {
+        !self.starting && exit.incarnation > self.incarnation
     }
 }
 

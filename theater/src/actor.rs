@@ -265,6 +265,11 @@ impl Control {
         self.until(|| self.is_stopping().then_some(())).await;
     }
 
+    /// Has whoever waits here look again.
+    pub(crate) fn notify(&self) {
+        self.changed.notify_waiters();
+    }
+
     pub(crate) async fn until<T>(&self, ready: impl Fn() -> Option<T>) -> T {
         loop {
             let mut changed = std::pin::pin!(self.changed.notified());

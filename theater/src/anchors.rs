@@ -118,9 +118,8 @@ fn record(parent: &Actor, children: &[Arc<Actor>]) {
 }
 
 fn range(recorder: &Recorder, child: &Actor) -> Option<ChildAnchor> {
-    let head = recorder.head()?;
+    let (head, incarnation) = recorder.position()?;
     let from = recorder.anchored.up_to(head.seq)?;
-    let incarnation = recorder.incarnation();
     Some(ChildAnchor {
         child: child.id,
         incarnation,

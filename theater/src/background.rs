@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::runtime::Runtime;
 
 use crate::shared::Shared;
+use crate::usage::Usage;
 
 /// How far the priority is lowered, as `nice` counts.
 const NICE: i32 = 15;
@@ -21,12 +22,30 @@ pub(crate) struct Background {
     cores: usize,
 }
 
-/// A busy actor that runs or is about to.
-pub(crate) struct Ticket(Arc<Shared>);
+/// A task of a busy actor that runs or is about to. An actor counts once, however many it has.
+pub(crate) struct Ticket {
+    shared: Arc<Shared>,
+    usage: Arc<Usage>,
+}
+
+impl Ticket {
+    /// With it, whether busy actors could keep every core.
+    fn new(shared: &Arc<Shared>, usage: &Arc<Usage>) -> (Self, bool) {
+        let background = &shared.background;
+        let busy = if usage.tasks.fetch_add(1, Ordering::Relaxed) == 0 {
+            background.busy.fetch_add(1, Ordering::Relaxed) + 1
+        } else {
+            background.busy.load(Ordering::Relaxed)
+        };
+        (Self { shared: shared.clone(), usage: usage.clone() }, busy >= background.cores)
+    }
+}
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.0.background.busy.fetch_sub(1, Ordering::Relaxed);
+        if self.usage.tasks.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.shared.background.busy.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -48,10 +67,11 @@ impl Background {
     /// As [`Background::spawn_busy`], and waits for the output; `None` when the runtime is shut down.
     pub(crate) async fn run_busy<T: Send + 'static>(
         shared: &Arc<Shared>,
+        usage: &Arc<Usage>,
         task: impl Future<Output = T> + Send + 'static,
     ) -> Option<T> {
         let (tell, told) = tokio::sync::oneshot::channel();
-        Self::spawn_busy(shared, async move {
+        Self::spawn_busy(shared, usage, async move {
             let _ = tell.send(task.await);
         });
         told.await.ok()
@@ -59,19 +79,37 @@ impl Background {
 
     /// Spawns a task of a busy actor: here when such actors could keep every core, so that quiet
     /// ones find the main threads free; else on the main threads, where it is at home.
-    pub(crate) fn spawn_busy(shared: &Arc<Shared>, task: impl Future<Output = ()> + Send + 'static) {
-        let background = &shared.background;
-        let crowded = background.busy.fetch_add(1, Ordering::Relaxed) + 1 >= background.cores;
-        let ticket = Ticket(shared.clone());
+    pub(crate) fn spawn_busy(
+        shared: &Arc<Shared>,
+        usage: &Arc<Usage>,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let (ticket, crowded) = Ticket::new(shared, usage);
         let task = async move {
             task.await;
             drop(ticket);
         };
-        match &background.runtime {
+        match &shared.background.runtime {
             #[expect(clippy::disallowed_methods, reason = "an actor's own task")]
             Some(runtime) if crowded => drop(runtime.spawn(task)),
             _ => drop(shared.spawn(task)),
         }
+    }
+
+    /// Awaits a busy actor's work: here when such actors could keep every core, else where the caller
+    /// is. Dropped, the work is dropped in the second case only.
+    pub(crate) async fn run_where_due<T: Send + 'static>(
+        shared: &Arc<Shared>,
+        usage: &Arc<Usage>,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        let (ticket, crowded) = Ticket::new(shared, usage);
+        if crowded {
+            return Self::run_busy(shared, usage, task).await;
+        }
+        let output = task.await;
+        drop(ticket);
+        Some(output)
     }
 
     /// Goes on with a future there.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
-use theater_chain::data::{ActorStarted, ErrorType, FORMAT, HandlerRecord, Lane, RestartStateKind};
+use theater_chain::data::{ActorStarted, ErrorType, FORMAT, HandlerRecord, KillCause, Lane, RestartStateKind};
 use theater_chain::{Digest, payload};
 
 use crate::actor::{Actor, Interruption, lock};
@@ -59,13 +59,25 @@ pub(crate) async fn start(actor: Arc<Actor>, plan: Plan) -> Result<Started, Spaw
             }
         }
     });
-    told.await.unwrap_or_else(|_| {
-        Err(SpawnError::Ended {
-            id: again.id,
-            name: again.name().to_owned(),
-            reason: again.ended.borrow().clone().unwrap_or(ExitReason::Killed(theater_chain::data::KillCause::Host)),
-        })
-    })
+    told.await.unwrap_or_else(|_| Err(broken_off(&again)))
+}
+
+/// As [`start`], on the caller's task, which must not be dropped before it ends.
+pub(crate) async fn start_here(actor: Arc<Actor>, plan: Plan) -> Result<Started, SpawnError> {
+    match runner::guarded(actor.clone(), bring_up(&actor, plan)).await {
+        Some(Ok(life)) => {
+            lock(&actor.inbox).rest(&actor, life);
+            Ok(Started::Running)
+        }
+        Some(Err(result)) => result,
+        None => Err(broken_off(&actor)),
+    }
+}
+
+/// A start that a fault of ours ended.
+fn broken_off(actor: &Actor) -> SpawnError {
+    let reason = actor.ended.borrow().clone().unwrap_or(ExitReason::Killed(KillCause::Host));
+    SpawnError::Ended { id: actor.id, name: actor.name().to_owned(), reason }
 }
 
 async fn bring_up(actor: &Arc<Actor>, plan: Plan) -> Result<Life, Result<Started, SpawnError>> {

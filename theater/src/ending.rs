@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use theater_chain::Digest;
-use theater_chain::data::{ActorTerminated, ChildExited, KillCause};
+use theater_chain::data::{ActorTerminated, ChildExited, ErrorType, KillCause};
 use theater_chain::payload;
 
 use crate::actor::{Actor, lock};
@@ -86,7 +86,7 @@ async fn end_children(actor: &Arc<Actor>, reason: &ExitReason) {
         family.closed = true;
         family.children.clone()
     };
-    if reason.is_normal() || actor.control.failure().is_some() {
+    if is_orderly(actor, reason) {
         let same = |a: &Arc<Actor>, b: &Arc<Actor>| a.terms.together && b.terms.together;
         for set in children.chunk_by(same).rev() {
             let stop = |child| stop::stop(child, stop::default_time(child), StoppedBy::ParentQuietly);
@@ -103,6 +103,12 @@ async fn end_children(actor: &Arc<Actor>, reason: &ExitReason) {
     for child in children.iter().rev() {
         child.wait_ended().await;
     }
+}
+
+/// Whether the actor ends as it decided to: well, or since it, or its supervisor handler, escalated.
+fn is_orderly(actor: &Actor, reason: &ExitReason) -> bool {
+    let escalated = matches!(reason, ExitReason::Abnormal(error) if error.kind == ErrorType::GuestError);
+    reason.is_normal() || escalated || actor.control.failure().is_some()
 }
 
 fn end_tasks(actor: &Actor) {

@@ -135,13 +135,28 @@ impl HeldMailbox {
         lock(&self.actor.inbox).adopt([message].into());
     }
 
-    /// Completes when an operator asks for the stop of the child, which is down already: it is not
-    /// to be restarted.
-    pub fn stop_requested(&self) -> impl Future<Output = ()> + Send + use<> {
+    /// Completes when an operator has been first.
+    pub fn overtaken(&self) -> impl Future<Output = Overtaken> + Send + use<> {
         let actor = self.actor.clone();
-        let asked = |actor: &Actor| lock(&actor.inbox).stopped_by == Some(StoppedBy::Operator);
-        async move { actor.control.until(|| asked(&actor).then_some(())).await }
+        async move {
+            let overtaken = || {
+                let inbox = lock(&actor.inbox);
+                let stopped = inbox.stopped_by == Some(StoppedBy::Operator);
+                let restarted = matches!(inbox.phase, Phase::Ended(_));
+                stopped.then_some(Overtaken::Stopped).or_else(|| restarted.then_some(Overtaken::Restarted))
+            };
+            actor.control.until(overtaken).await
+        }
     }
+}
+
+/// What an operator did to a child that waited for its restart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overtaken {
+    /// Asked for its stop: it is not to be restarted.
+    Stopped,
+    /// Restarted it.
+    Restarted,
 }
 
 impl std::fmt::Debug for HeldMailbox {

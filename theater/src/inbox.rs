@@ -91,22 +91,37 @@ impl Inbox {
                 Work::Message(Box::new(message), life)
             }
             None => {
-                self.life = Some(match life {
-                    Life::Live(live) if actor.shared.pool.is_wanted() => {
-                        instance::record_drop(actor, DropReason::Parked);
-                        Life::Parked(live.into_slots())
-                    }
-                    Life::Live(live) => {
-                        if !std::mem::replace(&mut self.listed, true) {
-                            actor.shared.pool.list(actor);
-                        }
-                        Life::Live(live)
-                    }
-                    parked @ Life::Parked(_) => parked,
-                });
-                self.scheduled = false;
+                self.put_away(actor, life);
                 Work::Idle
             }
+        }
+    }
+
+    /// Puts away what an idle actor does not need a task for.
+    fn put_away(&mut self, actor: &Arc<Actor>, life: Life) {
+        self.life = Some(match life {
+            Life::Live(live) if actor.shared.pool.is_wanted() => {
+                instance::record_drop(actor, DropReason::Parked);
+                Life::Parked(live.into_slots())
+            }
+            Life::Live(live) => {
+                if !std::mem::replace(&mut self.listed, true) {
+                    actor.shared.pool.list(actor);
+                }
+                Life::Live(live)
+            }
+            parked @ Life::Parked(_) => parked,
+        });
+        self.scheduled = false;
+    }
+
+    /// After a start: leaves what there is to do to a task of its own.
+    pub(crate) fn rest(&mut self, actor: &Arc<Actor>, life: Life) {
+        if self.queue.is_empty() && self.urgent.is_empty() && !actor.control.is_stopping() {
+            self.put_away(actor, life);
+        } else {
+            self.life = Some(life);
+            runner::spawn(actor.clone());
         }
     }
 

@@ -126,7 +126,7 @@ pub use component::ActorComponent;
 pub use cursor::EventCursor;
 pub use error::{ActorError, CallError, CycleError, Denied, SpawnError};
 pub use exit::ExitReason;
-pub use exits::{ChildExit, HeldMailbox, StoppedBy};
+pub use exits::{ChildExit, HeldMailbox, Overtaken, StoppedBy};
 pub use export::{Export, ExportLinker, Params, Results, Returned};
 #[cfg(feature = "testing")]
 pub use failpoint::Step;

@@ -168,9 +168,9 @@ pub(crate) fn reserve<P: Params, R: Results>(
     reserve_at(receiver, export, params, id)
 }
 
-/// Takes a place in a receiver's mailbox.
+/// Takes a place in a receiver's mailbox: of the next incarnation, where one has begun meanwhile.
 pub(crate) fn reserve_at<P: Params, R: Results>(
-    receiver: Arc<Actor>,
+    mut receiver: Arc<Actor>,
     export: &Export<P, R>,
     params: &P,
     id: String,
@@ -180,7 +180,12 @@ pub(crate) fn reserve_at<P: Params, R: Results>(
     }
     let message = Message::new(&receiver.recorder, export, params, Some(id))
         .map_err(|error| CallError::Answer { actor: receiver.id, reason: error.to_string() })?;
-    inbox::reserve(&receiver, message.size())?;
+    while let Err(error) = inbox::reserve(&receiver, message.size()) {
+        match (receiver.shared.tree.find(receiver.id), &error) {
+            (Some(next), CallError::Ended { .. }) if !Arc::ptr_eq(&next, &receiver) => receiver = next,
+            _ => return Err(error),
+        }
+    }
     Ok(Reserved { receiver, message: Some(message) })
 }
 

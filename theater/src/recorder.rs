@@ -64,6 +64,8 @@ impl Anchored {
 
 struct Chain {
     head: Option<Head>,
+    /// The journal's, of the newest event that this process appended.
+    position: u64,
     now: IndexNow,
 }
 
@@ -92,7 +94,7 @@ impl Recorder {
             journal,
             sources,
             fixed: Arc::new(fixed),
-            chain: Mutex::new(Chain { head: None, now }),
+            chain: Mutex::new(Chain { head: None, position: 0, now }),
             usage: Arc::default(),
             share: Arc::default(),
             anchored: Anchored::default(),
@@ -113,7 +115,7 @@ impl Recorder {
             IndexFixed { parent: index.parent, name: index.name.clone(), manifest_path: index.manifest_path.clone() };
         let now =
             IndexNow { incarnation: index.incarnation, started: index.started, ended: index.ended, state: index.state };
-        let chain = Mutex::new(Chain { head: Some(entry.head), now });
+        let chain = Mutex::new(Chain { head: Some(entry.head), position: 0, now });
         // Its end was anchored, if it has a parent that does so.
         let next = AtomicU64::new(index.ended.unwrap_or(entry.head.seq) + 1);
         Self {
@@ -185,6 +187,7 @@ impl Recorder {
             extras,
             share: self.share.clone(),
         });
+        chain.position = position;
         Appended { seq, hash, position }
     }
 
@@ -204,9 +207,21 @@ impl Recorder {
         self.lock().head
     }
 
+    /// The newest event, where it is durable.
+    pub(crate) fn durable_head(&self) -> Option<Head> {
+        let chain = self.lock();
+        chain.head.filter(|_| chain.position <= self.journal.committed())
+    }
+
     /// The seq of the start of the incarnation that the chain is in.
     pub(crate) fn started(&self) -> u64 {
         self.lock().now.started
+    }
+
+    /// The newest event, and the incarnation that it is of.
+    pub(crate) fn position(&self) -> Option<(Head, u32)> {
+        let chain = self.lock();
+        chain.head.map(|head| (head, chain.now.incarnation))
     }
 
     /// The incarnation that the chain is in.

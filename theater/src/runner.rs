@@ -44,9 +44,13 @@ where
 {
     let shared = actor.shared.clone();
     let busy = is_busy(&actor);
-    let part = guarded(actor, part(busy));
+    let part = part(busy);
+    let usage = actor.recorder.usage.clone();
+    let part = async move {
+        guarded(actor, part).await;
+    };
     if busy {
-        Background::spawn_busy(&shared, part);
+        Background::spawn_busy(&shared, &usage, part);
     } else {
         shared.spawn(part);
     }
@@ -58,17 +62,19 @@ fn is_busy(actor: &Actor) -> bool {
 
 /// Runs a part of an actor's life. A panic in it is a fault of ours; it ends this actor, recorded,
 /// and nothing else.
-async fn guarded(actor: Arc<Actor>, part: impl Future<Output = ()> + Send) {
-    if let Err(panic) = AssertUnwindSafe(part).catch_unwind().await {
-        let text = format!("a fault in the runtime: {}", panic_text(&*panic));
-        tracing::error!(actor = %actor.label(), "{text}");
-        if ending::abandoned(&actor) {
-            return;
-        }
+pub(crate) async fn guarded<T>(actor: Arc<Actor>, part: impl Future<Output = T> + Send) -> Option<T> {
+    let panic = match AssertUnwindSafe(part).catch_unwind().await {
+        Ok(output) => return Some(output),
+        Err(panic) => panic,
+    };
+    let text = format!("a fault in the runtime: {}", panic_text(&*panic));
+    tracing::error!(actor = %actor.label(), "{text}");
+    if !ending::abandoned(&actor) {
         let error = ActorError::new(ErrorType::HandlerPanic, text);
         record_error(&actor, &error, actor.committed().hash, None, |_| Vec::new());
         ending::end(actor, ExitReason::Abnormal(error), Life::Parked(Vec::new()), None).await;
     }
+    None
 }
 
 /// Serves messages until there is none or the actor ends. One that turns out to be busy goes on as

@@ -140,7 +140,8 @@ impl TheaterRuntime {
         // In a task of its own: a caller that gives up must not leave a restart half done.
         let again = Again::new(actor, from, None, StoppedBy::Operator);
         let restart = spawn::restart(self.shared.clone(), again);
-        Background::run_busy(&self.shared, restart).await.ok_or(SpawnError::ShuttingDown)?.map(drop)
+        let usage = self.shared.tree.usage(actor);
+        Background::run_busy(&self.shared, &usage, restart).await.ok_or(SpawnError::ShuttingDown)?.map(drop)
     }
 
     /// The last committed state of an actor, alive or ended. Never waits for the actor.

@@ -146,7 +146,7 @@ pub(crate) async fn attempt(
     };
     drop(known);
     lock(&actor.inbox).keep();
-    let started = bring_up::start(actor.clone(), plan).await;
+    let started = bring_up::start_here(actor.clone(), plan).await;
     if matches!(started, Ok(Started::Running)) {
         return started.map_err(|error| FailedStart { error, exit: None, mailbox: None });
     }
@@ -218,7 +218,10 @@ fn take_over(actor: &Actor) -> VecDeque<Message> {
     if let Phase::Held(reason) = &inbox.phase {
         inbox.phase = Phase::Ended(reason.clone());
     }
-    inbox.take_queue()
+    let queue = inbox.take_queue();
+    drop(inbox);
+    actor.control.notify();
+    queue
 }
 
 async fn next_incarnation(
@@ -233,26 +236,34 @@ async fn next_incarnation(
     shared.journal.flushed().await?;
     let ephemeral = known.is_some_and(|actor| actor.recorder.ephemeral);
     let store = if ephemeral { shared.journal.store(true) } else { find_store(shared, id).await? };
-    let mut entry = store.actor(id).await?.ok_or(SpawnError::NotFound(id))?;
+    let unreadable = recheck::unreadable(id);
+    let entry = store.actor(id).await.map_err(|error| unreadable(error.into()))?;
+    let mut entry = entry.ok_or(SpawnError::NotFound(id))?;
     let parent = match entry.index.parent {
         None => None,
         Some(parent) => Some(shared.tree.find(parent).ok_or(SpawnError::ParentGone(parent))?),
     };
     let made = match known {
         Some(actor) => actor.made.clone(),
-        None => Arc::new(recorded(shared, &**store, &entry, parent.as_deref()).await?),
+        None => Arc::new(recorded(shared, &**store, &entry, parent.as_deref()).await.map_err(unreadable)?),
     };
     let recorder = loop {
         let resume = || Recorder::resume(&entry, is_ephemeral(&made), shared.journal.clone(), shared.sources.clone());
         let recorder = shared.tree.recorder(id, resume);
         // A writing end that was given up meanwhile may have left a dead letter behind the entry.
         shared.journal.flushed().await?;
+        let written = recorder.durable_head();
         entry = store.actor(id).await?.ok_or(SpawnError::NotFound(id))?;
         if recorder.head() == Some(entry.head) {
             break recorder;
         }
+        recheck::not_cut(id, written, entry.head)?;
     };
-    recheck::chain(&recorder, &**store).await?;
+    let anchor = match (known, &parent) {
+        (None, Some(parent)) => recheck::anchor(parent, id).await?,
+        _ => None,
+    };
+    recheck::chain(&recorder, &**store, anchor).await?;
     let state = match from {
         RestartFrom::Reset => match first_state(&**store, id).await? {
             Some(bytes) => Some(bytes),
@@ -281,7 +292,7 @@ async fn continued(shared: &Arc<Shared>, again: &Again, known: &Arc<Actor>) -> R
         None => None,
         Some(parent) => Some(shared.tree.find(parent).ok_or(SpawnError::ParentGone(parent))?),
     };
-    recheck::chain(&recorder, &**store).await?;
+    recheck::chain(&recorder, &**store, None).await?;
     let state = match &again.from {
         RestartFrom::Custom(bytes) => bytes.clone().map(Bytes::from),
         _ => {

@@ -215,7 +215,9 @@ impl ActorRef {
         if lock(&actor.family).closed {
             return;
         }
-        tasks.retain(|task| !task.is_finished());
+        if tasks.len() == tasks.capacity() {
+            tasks.retain(|task| !task.is_finished()); // once for each time that they double
+        }
         tasks.push(actor.shared.spawn(task).abort_handle());
     }
 
@@ -248,31 +250,53 @@ impl ActorRef {
 
     /// Records that a restart of a child failed before an incarnation began, and returns the fact.
     pub fn record_failed_start(&self, child: TheaterId, incarnation: u32, error: &ActorError) -> Option<Digest> {
+        let reason = ReasonRecord::Abnormal(error.kind);
+        self.record_no_start(child, incarnation, reason, AskedBy::Itself, Some(&error.message))
+    }
+
+    /// Records that a restart of a child did not come about, since an operator had it stopped while it
+    /// waited for that.
+    pub fn record_no_restart(&self, child: TheaterId, incarnation: u32) -> Option<Digest> {
+        self.record_no_start(child, incarnation, ReasonRecord::Shutdown, AskedBy::Operator, None)
+    }
+
+    fn record_no_start(
+        &self,
+        child: TheaterId,
+        incarnation: u32,
+        reason: ReasonRecord,
+        asked_by: AskedBy,
+        message: Option<&str>,
+    ) -> Option<Digest> {
         let actor = self.actor.upgrade()?;
         let event = ChildExited {
             child,
             incarnation,
-            reason: ReasonRecord::Abnormal(error.kind),
-            asked_by: AskedBy::Itself,
+            reason,
+            asked_by,
             poison: false,
             error_hash: Digest::ZERO,
             at_ms: actor.shared.at_ms(),
         };
-        let payload = actor.recorder.payload(&[("message", Some(&payload::text(&error.message)))]);
+        let message = message.map(payload::text);
+        let payload = actor.recorder.payload(&[("message", message.as_deref())]);
         Some(actor.recorder.append(&event, payload).hash)
     }
 
-    /// Records that a call of a child answered `err`, where a rule speaks of it; returns the fact.
-    pub fn record_erred(&self, erred: &ChildErr) -> Option<Digest> {
+    /// Records that a call of a child answered `err`, where a rule speaks of it; returns the time of
+    /// the fact, see [`ActorRef::at_ms`].
+    pub fn record_erred(&self, erred: &ChildErr) -> Option<u64> {
         let actor = self.actor.upgrade()?;
+        let at_ms = actor.shared.at_ms();
         let event = data::ChildErred {
             child: erred.child,
             incarnation: erred.incarnation,
             error_hash: erred.error_hash,
-            at_ms: actor.shared.at_ms(),
+            at_ms,
         };
         let payload = actor.recorder.payload(&[("message", Some(&payload::text(&erred.message)))]);
-        Some(actor.recorder.append(&event, payload).hash)
+        actor.recorder.append(&event, payload);
+        Some(at_ms)
     }
 
     /// Has the actor fail with this error, at once: a running call is interrupted, the children are

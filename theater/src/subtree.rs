@@ -215,7 +215,9 @@ impl Subtree {
         let _edge = self.edge(child)?;
         let shared = self.actor.shared.clone();
         let restart = spawn::restart(shared.clone(), self.again(child, from, event));
-        let started = Background::run_busy(&shared, restart).await.ok_or(SpawnError::ShuttingDown)??;
+        let started = Background::run_busy(&shared, &shared.tree.usage(child), restart)
+            .await
+            .ok_or(SpawnError::ShuttingDown)??;
         Ok((started == Started::Running).then_some(child))
     }
 
@@ -242,7 +244,8 @@ impl Subtree {
             undone: attempt.undone,
             ..self.again(child, attempt.from, attempt.event)
         };
-        let started = Background::run_busy(&shared, spawn::attempt(shared.clone(), again, attempt.mailbox)).await;
+        let attempt = Box::pin(spawn::attempt(shared.clone(), again, attempt.mailbox));
+        let started = Background::run_where_due(&shared, &shared.tree.usage(child), attempt).await;
         match started.ok_or_else(|| failed(SpawnError::ShuttingDown))? {
             Ok(started) => Ok((started == Started::Running).then_some(child)),
             Err(FailedStart { error, exit, mailbox }) => {
@@ -309,6 +312,11 @@ impl Subtree {
         }
     }
 
+    /// The incarnation of a child that is alive or whose messages wait.
+    pub fn incarnation(&self, child: TheaterId) -> Option<u32> {
+        self.alive(child).map(|actor| actor.incarnation)
+    }
+
     /// The hash of the last committed state of a child that is alive or whose messages wait.
     pub fn state_hash(&self, child: TheaterId) -> Option<Digest> {
         self.alive(child).map(|actor| actor.committed().hash)
@@ -350,8 +358,11 @@ impl Subtree {
         self.actor.shared.tree.find(child).filter(|actor| actor.parent_id == Some(self.actor.id))
     }
 
-    /// Whether there is such a child, alive or ended.
-    async fn require(&self, child: TheaterId) -> Result<(), ChildError> {
+    /// Whether there is such a child, alive or ended. Nothing of its chain is read.
+    ///
+    /// # Errors
+    /// No such child, or the store failed.
+    pub async fn require(&self, child: TheaterId) -> Result<(), ChildError> {
         if self.alive(child).is_some() {
             return Ok(());
         }

@@ -131,6 +131,10 @@ impl Tree {
         self.closing.store(true, Ordering::SeqCst);
     }
 
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
+    }
+
     /// The writing end of a chain: the one that is in use, or the one that `make` gives.
     /// How busy the actor was is known for a while after it ended.
     pub(crate) fn recorder(&self, id: TheaterId, make: impl FnOnce() -> Recorder) -> Arc<Recorder> {
@@ -149,6 +153,11 @@ impl Tree {
         let recorder = Arc::new(recorder);
         recorders.insert(id, Known { recorder: Arc::downgrade(&recorder), usage: recorder.usage.clone() });
         recorder
+    }
+
+    /// How busy an actor is or was lately; a fresh account of one that is not known.
+    pub(crate) fn usage(&self, id: TheaterId) -> Arc<Usage> {
+        lock(&self.recorders).get(&id).map(|known| known.usage.clone()).unwrap_or_default()
     }
 
     /// Whether these bytes have not been given to the store yet by this process.

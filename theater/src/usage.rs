@@ -1,6 +1,7 @@
 //! How much a guest has run lately, so that the busy ones can be told from the quiet ones.
 
 use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use crate::actor::lock;
@@ -13,7 +14,11 @@ const BUSY: Duration = Duration::from_millis(4);
 
 /// Running time of one actor, over all its incarnations.
 #[derive(Default)]
-pub(crate) struct Usage(Mutex<Windows>);
+pub(crate) struct Usage {
+    windows: Mutex<Windows>,
+    /// Its tasks, while it is busy: several only where one follows another.
+    pub(crate) tasks: AtomicUsize,
+}
 
 #[derive(Default)]
 struct Windows {
@@ -25,7 +30,7 @@ struct Windows {
 impl Usage {
     /// Counts a call that ended at `now`.
     pub(crate) fn add(&self, now: Duration, ran: Duration) {
-        let mut windows = lock(&self.0);
+        let mut windows = lock(&self.windows);
         windows.roll(now);
         windows.current += ran;
     }
@@ -37,7 +42,7 @@ impl Usage {
     }
 
     pub(crate) fn is_busy(&self, now: Duration) -> bool {
-        let mut windows = lock(&self.0);
+        let mut windows = lock(&self.windows);
         windows.roll(now);
         windows.current + windows.before > BUSY
     }
