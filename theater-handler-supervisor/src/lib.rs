@@ -1,5 +1,5 @@
-//! Supervision for Theater actors: an actor that lists this handler may start child actors, hears
-//! how each of them ends, and may restart them with the state that it chooses.
+//! Supervision for Theater actors: an actor that lists this handler may have child actors, which are
+//! restarted as its manifest declares or as it decides, with the state that is chosen there.
 //!
 //! ```toml
 //! [[handlers]]
@@ -7,9 +7,25 @@
 //! permissions = { max_children = 10, manifests = ["workers/*.toml"] }
 //! ```
 //!
+//! Its entry may declare children and what is done when they fail: `[[handlers.children]]`,
+//! strategies, groups, budgets, delays, rules about errors. All keys are in `docs/semantics.md` of the
+//! repository; what is decided is computed by [`theater_supervision_policy`].
+//!
+//! ```toml
+//! max_restarts = 5
+//! within = "1m"
+//! backoff = { initial = "100ms" }
+//!
+//! [[handlers.children]]
+//! id = "ledger"
+//! manifest = "ledger.toml"
+//! restart_state = "resume"
+//! ```
+//!
 //! The actor imports `theater:simple/supervisor` and, for restarts that choose their state and for
 //! a full view of the children, `theater:simple/supervision`; it may export
-//! `theater:simple/supervisor-handlers` to be told of its children's ends. What a child may use is
+//! `theater:simple/supervisor-handlers` to be told of its children's ends, `supervision-policy` to be asked
+//! what to do about them first, and `supervision-events` to be told of their events. What a child may use is
 //! in the child's own manifest, and never more than its parent holds.
 //!
 //! ```no_run
