@@ -194,8 +194,9 @@ async fn passers_by(total: usize) -> Vec<u64> {
 #[tokio::test]
 async fn short_lived_children_leave_no_memory_behind() {
     let memory = passers_by(20_000).await;
-    let (early, late) = (memory[2], memory[9]);
-    assert!(late < early + early / 5, "{memory:?}");
+    // SQLite's cache has its size by then.
+    let (early, late) = (memory[6], memory[9]);
+    assert!(late < early + early / 10, "{memory:?}");
 }
 
 /// `cargo test --release -p theater-tests --test it a_million -- --ignored --nocapture`

@@ -8,7 +8,7 @@ mod failpoints;
 //mod linked;
 //mod operators;
 //mod slow;
-//mod tampered;
+mod tampered;
 mod unstartable;
 mod witness;
 
