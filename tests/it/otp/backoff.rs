@@ -71,10 +71,7 @@ async fn each_child_has_its_own_delay_and_the_supervisor_serves_meanwhile() {
     let stage = Stage::new(&format!("{policy}{}", children(&["a", "b", "c"]))).await;
     stage.crash("a").await;
     stage.asleep(1_000).await;
-    assert!(
-        stage.tell("which").await.contains(r#""status":"Restarting""#)
-            || stage.tell("which").await.contains("estarting")
-    );
+    assert!(stage.tell("which").await.contains(r#""status":"Restarting""#));
     assert_eq!(stage.ask("b", "inc").await, "1");
     stage.advance(400);
     stage.crash("b").await;

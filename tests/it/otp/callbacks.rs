@@ -61,8 +61,7 @@ async fn an_escalation_stops_children_without_callbacks() {
     let ended = stage.boss.ended().await.unwrap().to_string();
     assert!(ended.contains("escalated: too much"), "{ended}");
     tells(
-        stage.moves().await.split_once("b starts
-").unwrap().1,
+        stage.moves().await.split_once("b starts\n").unwrap().1,
         "b ends: shutdown
         a ends: shutdown
         boss ends: abnormal guest-error",

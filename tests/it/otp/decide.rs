@@ -156,3 +156,16 @@ async fn a_childs_stop_or_start_by_hand_overtakes_the_question() {
     tells(&stage.decisions().await, "stop a: decide");
     stage.close().await;
 }
+
+#[tokio::test]
+async fn it_may_restart_a_temporary_child_whose_spec_then_lives_on() {
+    let stage = Stage::of("warden", &child("a", "restart = \"temporary\"")).await;
+    stage.tell("decide restart").await;
+    stage.crash("a").await;
+    stage.lives("a", 2).await;
+    stage.tell("decide policy").await;
+    stage.crash("a").await;
+    stage.decided(2).await;
+    tells(&stage.decisions().await, "restart a: decide\nstop a: temporary");
+    stage.close().await;
+}

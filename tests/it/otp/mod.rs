@@ -25,6 +25,7 @@ mod dynamic;
 mod events;
 mod intensity;
 mod mailbox;
+mod overlaps;
 mod restart_types;
 mod rules;
 mod starting;

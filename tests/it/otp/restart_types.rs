@@ -148,7 +148,53 @@ async fn spawned_children_have_a_policy_of_their_own_or_none() {
     stage.crash("a").await;
     stage.lives("a", 2).await;
     assert_eq!(stage.ask("x", "get").await, "3");
+    // Stopped and started by hand it begins anew, and is supervised again.
+    let x = stage.child("x").id();
+    assert_eq!(stage.tell(&format!("terminate {x}")).await, "done");
+    assert_eq!(stage.tell(&format!("restart-with {x} resume")).await, x.to_string());
+    stage.crash("x").await;
+    stage.lives("x", 4).await;
     stage.crash("x").await;
     assert!(stage.boss.ended().await.unwrap().to_string().contains("child-budget"));
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn a_child_that_declines_when_it_is_restarted_stays_down_and_the_others_start() {
+    for strategy in ["one-for-one", "one-for-all"] {
+        let stage = Stage::new(&format!("strategy = \"{strategy}\"\n")).await;
+        let gate = stage.spawn("gate", "relay.toml").await;
+        assert_eq!(stage.start("x", &format!("relay.toml init=as+{}", gate.id())).await, "started");
+        assert_eq!(stage.start("y", "counter.toml").await, "started");
+        stage.ask("gate", "say decline").await;
+        stage.fails("x", "panic").await;
+        stage.child("x").ended().await.unwrap();
+        tells(&stage.decisions().await, "restart x: permanent");
+        if strategy == "one-for-all" {
+            stage.lives("y", 2).await;
+        }
+        assert_eq!(stage.ask("y", "get").await, "0");
+        let moves = stage.moves().await;
+        assert!(moves.contains("x starts again: reset\nx ends: declined"), "{moves}");
+        assert!(stage.tell("spec x").await.contains("relay.toml"));
+        // A declined one is left down when its group restarts.
+        stage.crash("y").await;
+        stage.lives("y", if strategy == "one-for-all" { 3 } else { 2 }).await;
+        assert_eq!(stage.world.of_type(stage.child("x").id(), "actor_started").await.len(), 2);
+        stage.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_child_made_by_resume_is_one_without_a_spec() {
+    let policy = "[handlers.spawned]\nrestart_state = \"resume\"\n";
+    let stage = Stage::new(policy).await;
+    let id = stage.tell("resume counter.toml {\"n\":8}").await;
+    stage.name("x", id.parse().unwrap());
+    stage.ask("x", "inc").await;
+    stage.crash("x").await;
+    stage.lives("x", 2).await;
+    assert_eq!(stage.ask("x", "get").await, "9");
+    tells(&stage.decisions().await, "restart x: spawned-permanent");
     stage.close().await;
 }

@@ -165,3 +165,14 @@ async fn a_rule_that_restarts_obeys_strategy_and_budget() {
     assert!(stage.decisions().await.ends_with("escalate a: budget"));
     stage.close().await;
 }
+
+#[tokio::test]
+async fn a_rule_may_speak_of_kinds_of_error() {
+    let rules = rule("type = [\"call-timeout\", \"memory-limit\"]", "class = \"expected\"");
+    let stage = Stage::new(&(rogue("a") + &rogue("b") + &rules)).await;
+    stage.fails("a", "alloc").await;
+    stage.fails("b", "trap").await;
+    stage.lives("b", 2).await;
+    tells(&stage.decisions().await, "ignore a: errors[0]\nrestart b: permanent");
+    stage.close().await;
+}
