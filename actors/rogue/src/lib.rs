@@ -6,7 +6,7 @@
 //! `alloc`, `big-state N` and `big-reply N` (bytes), `flood-log [N]`, `flood-chain [N]`,
 //! `flood-send ID [N]` (for ever without N), `sleepless` (sends itself a message for ever),
 //! `start` (a child of a dynamic supervisor), `stop-foreign ID`, `restart-foreign ID`, `state-foreign ID`, `events-foreign ID`,
-//! `shutdown [DATA]`, `calls` (how many it committed).
+//! `request-then-panic ID TEXT`, `request-then-loop ID TEXT`, `shutdown [DATA]`, `calls` (how many it committed).
 
 use std::hint::black_box;
 
@@ -67,6 +67,14 @@ impl Rogue {
             "restart-foreign" => reply = told(supervisor::restart_child(rest).map(|()| "restarted")),
             "state-foreign" => reply = told(supervisor::child_state(rest).map(|_| "read")),
             "events-foreign" => reply = told(supervisor::child_events(rest).map(|_| "read")),
+            "request-then-panic" => {
+                ask(rest)?;
+                panic!("told to panic after a request");
+            }
+            "request-then-loop" => {
+                ask(rest)?;
+                spin(u64::MAX);
+            }
             "shutdown" => runtime::shutdown((!rest.is_empty()).then_some(rest.as_bytes())),
             "calls" => reply = self.calls.to_string().into(),
             _ => bail!("unknown order `{verb}`"),
@@ -74,6 +82,12 @@ impl Rogue {
         self.calls += 1;
         Ok(reply)
     }
+}
+
+/// A request to another actor; its answer is left alone.
+fn ask(parcel: &str) -> Result<()> {
+    let (id, text) = parcel.split_once(' ').unwrap_or((parcel, ""));
+    message::request(id, text).map(drop)
 }
 
 fn begin(order: &str) -> Result<()> {

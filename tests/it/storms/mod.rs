@@ -1,13 +1,13 @@
 //! What supervision must hold against: faults at every step, children that cannot start, crowds,
 //! slow ones, damaged records, clocks that jump, messages in flight.
 
-//mod clock;
+mod clock;
 mod crowds;
 mod failpoints;
-//mod mail;
-//mod linked;
-//mod operators;
-//mod slow;
+mod mail;
+mod linked;
+mod operators;
+mod slow;
 mod tampered;
 mod unstartable;
 mod witness;

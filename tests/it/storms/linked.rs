@@ -1,0 +1,82 @@
+//! Groups that restart from one consistent cut.
+
+use theater::{ActorHandle, ExitReason};
+use theater_tests::{HANDLERS, World};
+
+use super::{child, decisions, rogue, soon, supervisor, text};
+
+/// A group of `a` (a rogue), `b` and `c` (relays); `d` is no member.
+async fn group(on_no_cut: &str) -> (World, ActorHandle, [ActorHandle; 4]) {
+    let world = World::new(&["relay", "rogue"]);
+    rogue(&world, "caller", "[limits]\ncall_timeout = \"500ms\"");
+    world.manifest("peer", "relay", &format!("{HANDLERS}\n[[handlers]]\ntype = \"supervisor\"\n"));
+    let member = "group = \"g\"";
+    let children =
+        child("d", "peer", "") + &child("a", "caller", member) + &child("b", "peer", member) + &child("c", "peer", member);
+    let policy = format!(
+        "{children}\n[handlers.groups.g]\nstrategy = \"one-for-all\"\nrestart_state = \"resume\"\non_no_cut = \"{on_no_cut}\"\n"
+    );
+    supervisor(&world, "boss", &policy);
+    let boss = world.spawn("boss").await;
+    let of = ["a", "b", "c", "d"].map(|id| world.declared(&boss, id));
+    (world, boss, of)
+}
+
+#[tokio::test]
+async fn a_request_in_flight_when_its_requester_traps_is_undone_in_the_callee() {
+    let (world, boss, [a, b, c, _]) = group("escalate").await;
+    world.send(&b, "kept").await.unwrap();
+    assert_eq!(world.ask(&b, "log").await, "init\nsend kept");
+    let state = world.runtime.get_actor_state(b.id()).await.unwrap();
+    let order = format!("request-then-panic {} keep nothing", b.id());
+    assert!(world.try_ask(&a, &order).await.is_err());
+    soon("the restart", world.wait_for(c.id(), "actor_started", 2)).await;
+    assert_eq!(world.runtime.get_actor_state(b.id()).await.unwrap(), state, "rolled back");
+    assert_eq!(world.ask(&b, "log").await, "init\nsend kept");
+    let decision = world.of_type(boss.id(), "supervision_action").await.remove(0);
+    let cut = decision["cut"].as_array().unwrap();
+    assert_eq!(cut.len(), 3, "{decision}");
+    // `close` verifies, and that computes the cut again.
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_send_in_the_cut_whose_receipt_is_not_is_delivered_again_and_once() {
+    let (world, _, [a, b, c, _]) = group("escalate").await;
+    let order = format!("request-then-loop {} keep nothing", b.id());
+    world.send(&a, &order).await.unwrap();
+    // `b` has answered, and `a` has not committed yet.
+    soon("the request", world.wait_for(b.id(), "state_updated", 2)).await;
+    assert_eq!(world.ask(&c, &format!("send {} hello", b.id())).await, "sent");
+    soon("the receipt", world.wait_for(b.id(), "state_updated", 3)).await;
+    soon("the restart", world.wait_for(c.id(), "actor_started", 2)).await;
+    soon("the second receipt", world.wait_for(b.id(), "state_updated", 4)).await;
+    assert_eq!(world.ask(&b, "log").await, "init\nsend hello");
+    let calls = world.of_type(b.id(), "call").await;
+    let hello = calls.iter().filter(|call| text(call, "function") == "handle-send").count();
+    assert_eq!(hello, 2, "undone, and once more");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn without_a_cut_the_group_escalates_or_begins_anew() {
+    for on_no_cut in ["escalate", "reset"] {
+        let (world, boss, [a, b, c, d]) = group(on_no_cut).await;
+        world.send(&b, "before").await.unwrap();
+        // What `b` does for a call that never committed leaves the group.
+        let order = format!("request-then-panic {} send {} gone", b.id(), d.id());
+        assert!(world.try_ask(&a, &order).await.is_err());
+        if on_no_cut == "escalate" {
+            let ended = soon("the escalation", boss.ended()).await.unwrap();
+            assert!(matches!(&ended, ExitReason::Abnormal(error) if error.message.contains("no consistent cut")));
+        } else {
+            soon("the restart", world.wait_for(c.id(), "actor_started", 2)).await;
+            assert_eq!(world.ask(&b, "log").await, "init");
+            assert_eq!(world.ask(&d, "log").await, "init\nsend gone");
+        }
+        let all = decisions(&world, boss.id()).await;
+        let action = if on_no_cut == "escalate" { "escalate" } else { "restart" };
+        assert!(all.contains(&(action.to_owned(), "no-cut".to_owned())), "{all:?}");
+        world.close().await;
+    }
+}
