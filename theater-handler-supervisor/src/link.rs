@@ -17,7 +17,7 @@ pub(crate) type Undone = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 #[derive(Debug)]
 pub(crate) struct Linked {
     cut: Cut,
-    /// Members of which no start was tried yet.
+    /// Members of which no incarnation began from it yet.
     waiting: HashSet<TheaterId>,
 }
 
@@ -25,6 +25,13 @@ impl Linked {
     /// The state that a member begins with.
     pub(crate) fn state(&self, child: TheaterId) -> Digest {
         self.cut.members.iter().find(|(member, ..)| *member == child).map(|(.., hash)| *hash).unwrap_or_default()
+    }
+
+    /// An incarnation of a member has begun from it, with the messages that it is to begin again.
+    pub(crate) fn begun(&mut self, child: TheaterId) {
+        self.waiting.remove(&child);
+        self.cut.redeliver.remove(&child);
+        self.cut.interrupted.remove(&child);
     }
 
     /// Which part of a member's chain counts: its restart from this cut may still be ahead.
@@ -35,13 +42,12 @@ impl Linked {
 }
 
 /// Which messages a member that starts from a cut begins again, and which never happened.
-pub(crate) fn messages(linked: Option<&mut Linked>, child: TheaterId) -> (Vec<u64>, Undone) {
+pub(crate) fn messages(linked: Option<&Linked>, child: TheaterId) -> (Vec<u64>, Undone) {
     let Some(linked) = linked else {
         return (Vec::new(), Arc::new(|_| false));
     };
-    linked.waiting.remove(&child);
-    let mut redeliver = linked.cut.redeliver.remove(&child).unwrap_or_default();
-    redeliver.extend(linked.cut.interrupted.remove(&child));
+    let mut redeliver = linked.cut.redeliver.get(&child).cloned().unwrap_or_default();
+    redeliver.extend(linked.cut.interrupted.get(&child));
     let cut = linked.cut.clone();
     (redeliver, Arc::new(move |message_id| cut.is_undone(message_id)))
 }

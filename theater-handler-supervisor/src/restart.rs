@@ -147,7 +147,13 @@ impl Supervision {
     async fn start_scope(self: &Arc<Self>, tree: &Subtree, restart: &mut Restart) -> Option<Restart> {
         for child in restart.members.scope.clone() {
             let Some(attempt) = self.begin_start(child, restart) else { continue };
-            match tree.attempt(attempt).await {
+            let attempted = tree.attempt(attempt).await;
+            if let Some(linked) = &mut restart.linked
+                && attempted.as_ref().err().is_none_or(|failed| failed.exit.is_some())
+            {
+                linked.begun(child);
+            }
+            match attempted {
                 Ok(started) => self.started(tree, child, restart.number, started.is_some()),
                 Err(failed) => {
                     if let Some(next) = self.failed(child, restart, failed) {
@@ -159,7 +165,7 @@ impl Supervision {
         None
     }
 
-    fn begin_start(&self, child: TheaterId, restart: &mut Restart) -> Option<Attempt> {
+    fn begin_start(&self, child: TheaterId, restart: &Restart) -> Option<Attempt> {
         let mut state = self.lock();
         let awaited = state.awaited.get_mut(&child).filter(|awaited| awaited.restart == restart.number)?;
         awaited.starting = true;
@@ -169,7 +175,7 @@ impl Supervision {
             None if child == restart.members.child => restart_from(restart.state.clone()),
             None => restart_from(state.engine.declared_state(child)),
         };
-        let (redeliver, undone) = link::messages(restart.linked.as_mut(), child);
+        let (redeliver, undone) = link::messages(restart.linked.as_ref(), child);
         Some(Attempt { child, from, event: restart.decision, mailbox: state.held.remove(&child), redeliver, undone })
     }
 

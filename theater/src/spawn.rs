@@ -202,10 +202,11 @@ async fn redelivered(shared: &Shared, next: &NewActor, calls: &[u64]) -> Result<
         let damaged = |reason: &str| StoreError::Damaged(format!("event {seq} of {}: {reason}", next.id));
         let event = store.events(next.id, *seq, 1).await?.pop().ok_or_else(|| damaged("it is missing"))?;
         let call: Call = codec::decode(&event.data).map_err(|error| damaged(&error.to_string()))?;
-        let found = next.made.component.export(&call.interface, &call.function);
-        let (Some(payload), Some(found)) = (event.payload, found) else {
-            return Err(damaged("its message was erased").into());
-        };
+        // The record has the interface with its version.
+        let interface = call.interface.split_once('@').map_or(call.interface.as_str(), |(name, _)| name);
+        let found = next.made.component.export(interface, &call.function);
+        let found = found.ok_or_else(|| damaged("the component does not export what it calls"))?;
+        let payload = event.payload.ok_or_else(|| damaged("its message was erased"))?;
         let (interface, function) = (found.def.interface(), found.def.function());
         messages.push_back(Message::recorded(call, interface, function, payload));
     }

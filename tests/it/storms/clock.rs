@@ -39,7 +39,8 @@ impl Sources for Set {
 async fn decided(jump: i64) -> Vec<(String, String, u64, u64, u64)> {
     let sources = Set { system: Arc::default(), offset: Arc::default() };
     let world = World::with(&["relay", "counter"], builder().sources(sources.clone()));
-    let backoff = "backoff = { initial = \"10ms\", factor = 2.0, max = \"50ms\", jitter = 0.0, reset_after = \"1h\" }\n";
+    let backoff =
+        "backoff = { initial = \"10ms\", factor = 2.0, max = \"50ms\", jitter = 0.0, reset_after = \"1h\" }\n";
     let policy = format!("max_restarts = 5\nwithin = \"1h\"\n{backoff}{}", child("one", "counter", ""));
     supervisor(&world, "boss", &policy);
     let boss = world.spawn("boss").await;

@@ -11,8 +11,10 @@ async fn group(on_no_cut: &str) -> (World, ActorHandle, [ActorHandle; 4]) {
     rogue(&world, "caller", "[limits]\ncall_timeout = \"500ms\"");
     world.manifest("peer", "relay", &format!("{HANDLERS}\n[[handlers]]\ntype = \"supervisor\"\n"));
     let member = "group = \"g\"";
-    let children =
-        child("d", "peer", "") + &child("a", "caller", member) + &child("b", "peer", member) + &child("c", "peer", member);
+    let children = child("d", "peer", "")
+        + &child("a", "caller", member)
+        + &child("b", "peer", member)
+        + &child("c", "peer", member);
     let policy = format!(
         "{children}\n[handlers.groups.g]\nstrategy = \"one-for-all\"\nrestart_state = \"resume\"\non_no_cut = \"{on_no_cut}\"\n"
     );

@@ -4,8 +4,8 @@
 mod clock;
 mod crowds;
 mod failpoints;
-mod mail;
 mod linked;
+mod mail;
 mod operators;
 mod slow;
 mod tampered;

@@ -7,7 +7,9 @@ use super::{child, crash, decisions, is_running, soon, supervisor};
 
 /// A child `one` that is to be restarted in an hour.
 async fn in_backoff() -> (World, ActorHandle, ActorHandle) {
-    let (world, boss, one) = calm("backoff = { initial = \"1h\", factor = 1.0, max = \"1h\", jitter = 0.0 }\n").await;
+    let (world, boss, one) =
+        calm("max_restarts = \"infinity\"\nbackoff = { initial = \"1h\", factor = 1.0, max = \"1h\", jitter = 0.0 }\n")
+            .await;
     crash(&world, &one).await;
     soon("the decision", world.wait_for(boss.id(), "supervision_action", 1)).await;
     assert_eq!(world.runtime.actor(one.id()).unwrap().status, ActorStatus::Restarting);
