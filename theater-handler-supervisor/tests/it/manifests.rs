@@ -152,7 +152,7 @@ async fn a_manifest_that_cannot_be_used_is_told_to_the_guest_in_its_own_words() 
 async fn what_an_entry_says_wrong_is_an_error_with_file_and_line() {
     let stage = Stage::new();
     for (entry, expected) in [
-        ("strategi = 1", "parent.toml:10: unknown key `strategi`; nothing can be set here"),
+        ("strategi = 1", "parent.toml:10: `strategi`: unknown key `strategi`; did you mean `strategy`?"),
         (
             "permissions = { max_childen = 1 }",
             "parent.toml:10: unknown key `max_childen`; did you mean `max_children`?",
