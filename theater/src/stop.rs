@@ -76,8 +76,11 @@ pub(crate) fn kill(actor: &Arc<Actor>, cause: KillCause, by: StoppedBy) {
 }
 
 /// The first who asks is the one. Of an actor that was stopped for a restart, an operator may still
-/// ask that it stays down.
+/// ask that it stays down. A fault is nobody's asking.
 fn note(actor: &Actor, by: StoppedBy) {
+    if by == StoppedBy::Itself {
+        return;
+    }
     let mut inbox = lock(&actor.inbox);
     if by == StoppedBy::Operator && matches!(inbox.phase, Phase::Held(_)) {
         inbox.stopped_by = Some(by);
