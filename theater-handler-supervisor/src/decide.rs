@@ -6,6 +6,7 @@ use theater::wit::WitActorError;
 use theater::{CallError, ChildExit, Export};
 use theater_supervision_policy::{Class, GuestDecision, Question};
 
+use crate::callbacks;
 use crate::supervision::{Cause, Supervision};
 use crate::wit::{ChildFailure, Decision};
 
@@ -33,9 +34,20 @@ pub(crate) fn ask(supervision: &Arc<Supervision>, exit: Box<ChildExit>, question
             Err(_) => return,
         };
         let mut state = asking.lock();
+        if lives_again(&asking, &exit) {
+            state.engine.up(exit.child);
+            drop(state);
+            return callbacks::tell(&asking.actor, *exit);
+        }
         let step = state.engine.answered(exit.child, decision, asking.actor.at_ms());
         asking.follow(state, step, Cause::Exit(exit));
     });
+}
+
+/// Whether an operator has started the child again meanwhile: then the question is moot.
+fn lives_again(supervision: &Supervision, exit: &ChildExit) -> bool {
+    let children = supervision.tree().map(|tree| tree.children()).unwrap_or_default();
+    children.iter().any(|child| child.actor_id == exit.child && child.incarnation > exit.incarnation)
 }
 
 fn failure(supervision: &Supervision, exit: &ChildExit, question: Question) -> ChildFailure {

@@ -144,17 +144,44 @@ async fn it_is_asked_before_the_messages_that_wait() {
     stage.close().await;
 }
 
+/// A warden in a call that lasts until the child that it spawns there is killed; that child.
+async fn busy(stage: &Stage) -> theater::ActorHandle {
+    let begun = loop {
+        stage.world.wait_for(stage.boss.id(), "host_call_begun", 1).await;
+        let events = stage.world.runtime.get_actor_events(stage.boss.id(), 0, usize::MAX).await.unwrap();
+        if let Some(begun) = events.iter().find(|event| event.event_type == "host_call_begun") {
+            break begun.hash;
+        }
+    };
+    let spawned = theater::TheaterId::of_spawn(&begun);
+    stage.world.wait_for(spawned, "actor_started", 1).await;
+    stage.world.runtime.handle(spawned)
+}
+
 #[tokio::test]
-async fn a_childs_stop_or_start_by_hand_overtakes_the_question() {
-    // An operator restarts it while the warden is busy: what it would decide is moot.
-    let stage = Stage::of("warden", &children(&["a"])).await;
-    stage.tell("decide stop").await;
-    stage.crash("a").await;
-    stage.decided(1).await;
-    stage.world.resume(&stage.child("a")).await;
-    assert_eq!(stage.ask("a", "get").await, "0");
-    tells(&stage.decisions().await, "stop a: decide");
-    stage.close().await;
+async fn an_operators_restart_overtakes_the_question() {
+    for verdict in ["stop", "restart", "escalate"] {
+        let stage = Stage::of("warden", &children(&["a"])).await;
+        stage.tell(&format!("decide {verdict}")).await;
+        let meanwhile = async {
+            let spawned = busy(&stage).await;
+            stage.crash("a").await; // the question waits for the warden
+            stage.world.resume(&stage.child("a")).await;
+            assert_eq!(stage.ask("a", "add 4").await, "4");
+            let kill = theater::Shutdown::BrutalKill;
+            stage.world.runtime.stop_actor_within(spawned.id(), kill).await.unwrap();
+        };
+        let (answer, ()) = tokio::join!(stage.world.try_ask(&stage.boss, "spawn init-loop.toml"), meanwhile);
+        assert!(answer.is_err());
+        assert!(stage.tell("log").await.contains("decide a 1"));
+        assert_eq!(stage.ask("a", "get").await, "4", "{verdict}");
+        assert_eq!(stage.decisions().await, "", "{verdict}");
+        stage.tell("decide policy").await;
+        stage.crash("a").await;
+        stage.lives("a", 3).await;
+        tells(&stage.decisions().await, "restart a: permanent");
+        stage.close().await;
+    }
 }
 
 #[tokio::test]
