@@ -130,20 +130,6 @@ async fn it_is_asked_about_failures_alone_before_the_callback_and_not_where_a_ru
     stage.close().await;
 }
 
-#[tokio::test]
-async fn it_is_asked_before_the_messages_that_wait() {
-    let stage = Stage::of("warden", &children(&["a"])).await;
-    stage.tell("decide resume").await;
-    stage.crash("a").await;
-    stage.lives("a", 2).await;
-    let calls = stage.world.of_type(stage.boss.id(), "call").await;
-    let asked = calls.iter().find(|call| call["function"] == "decide").unwrap();
-    let facts = stage.world.runtime.get_actor_events(stage.boss.id(), 0, usize::MAX).await.unwrap();
-    let fact = facts.iter().find(|event| event.event_type == "child_exited").unwrap();
-    assert_eq!(asked["cause"].as_str().unwrap(), fact.hash.to_string());
-    stage.close().await;
-}
-
 /// A warden in a call that lasts until the child that it spawns there is killed; that child.
 async fn busy(stage: &Stage) -> theater::ActorHandle {
     let begun = loop {
@@ -156,6 +142,28 @@ async fn busy(stage: &Stage) -> theater::ActorHandle {
     let spawned = theater::TheaterId::of_spawn(&begun);
     stage.world.wait_for(spawned, "actor_started", 1).await;
     stage.world.runtime.handle(spawned)
+}
+
+#[tokio::test]
+async fn it_is_asked_before_the_messages_that_wait_and_its_cause_is_the_exit() {
+    let stage = Stage::of("warden", &children(&["a"])).await;
+    let meanwhile = async {
+        let spawned = busy(&stage).await;
+        stage.world.send(&stage.boss, "I was here before").await.unwrap();
+        stage.crash("a").await;
+        stage.world.runtime.stop_actor_within(spawned.id(), theater::Shutdown::BrutalKill).await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(stage.world.try_ask(&stage.boss, "spawn init-loop.toml"), meanwhile);
+    assert!(answer.is_err());
+    stage.lives("a", 2).await;
+    stage.tell("log").await;
+    let calls = stage.world.of_type(stage.boss.id(), "call").await;
+    let at = |function: &str| calls.iter().position(|call| call["function"] == function).unwrap();
+    assert!(at("decide") < at("handle-send"), "{calls:?}");
+    let events = stage.world.runtime.get_actor_events(stage.boss.id(), 0, usize::MAX).await.unwrap();
+    let fact = events.iter().find(|event| event.event_type == "child_exited").unwrap();
+    assert_eq!(calls[at("decide")]["cause"].as_str().unwrap(), fact.hash.to_string());
+    stage.close().await;
 }
 
 #[tokio::test]
