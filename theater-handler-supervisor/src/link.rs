@@ -8,13 +8,13 @@ use theater_supervision_policy::cut::{self, Cut, Member};
 
 use crate::callbacks;
 use crate::restart::{Members, Restart};
-use crate::supervision::{Cause, Supervision};
+use crate::supervision::{Cause, State, Supervision};
 
 /// Which messages never happened, by their ids.
 pub(crate) type Undone = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 
 /// A cut that members restart from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Linked {
     cut: Cut,
     /// Members of which no incarnation began from it yet.
@@ -27,17 +27,36 @@ impl Linked {
         self.cut.members.iter().find(|(member, ..)| *member == child).map(|(.., hash)| *hash).unwrap_or_default()
     }
 
-    /// An incarnation of a member has begun from it, with the messages that it is to begin again.
-    pub(crate) fn begun(&mut self, child: TheaterId) {
-        self.waiting.remove(&child);
-        self.cut.redeliver.remove(&child);
-        self.cut.interrupted.remove(&child);
-    }
-
     /// Which part of a member's chain counts: its restart from this cut may still be ahead.
     fn member(&self, child: TheaterId) -> Member {
         let part = self.cut.members.iter().find(|(member, ..)| *member == child && self.waiting.contains(member));
         Member { id: child, until: part.map(|(_, seq, _)| seq + 1) }
+    }
+}
+
+impl State {
+    /// The cut that a child has still to start from.
+    pub(crate) fn linked(&self, child: TheaterId) -> Option<&Linked> {
+        let group = self.engine.spec(child)?.group.as_ref()?;
+        self.linked.get(group).filter(|linked| linked.waiting.contains(&child))
+    }
+
+    /// An incarnation of a child has begun from its group's cut, with the messages that it is to
+    /// begin again.
+    pub(crate) fn begun(&mut self, child: TheaterId) {
+        let Some(group) = self.group(child) else { return };
+        if let Some(linked) = self.linked.get_mut(&group) {
+            linked.waiting.remove(&child);
+            linked.cut.redeliver.remove(&child);
+            linked.cut.interrupted.remove(&child);
+            if linked.waiting.is_empty() {
+                self.linked.remove(&group);
+            }
+        }
+    }
+
+    fn group(&self, child: TheaterId) -> Option<String> {
+        self.engine.spec(child)?.group.clone()
     }
 }
 
@@ -58,7 +77,6 @@ pub(crate) fn restart_together(
     members: Members,
     number: u64,
     cause: Cause,
-    before: Option<Linked>,
     tell: bool,
 ) {
     let linking = supervision.clone();
@@ -66,20 +84,24 @@ pub(crate) fn restart_together(
     actor.spawn(async move {
         let Some(tree) = linking.tree() else { return };
         linking.stop_scope(&tree, &members, number).await;
-        let cut = find(&tree, &members, before).await;
+        let cut = find(&linking, &tree, &members).await;
         if let Some(restart) = decide(&linking, &members, number, cause, cut, tell) {
             linking.restart(restart).await;
         }
     });
 }
 
-async fn find(tree: &Subtree, members: &Members, before: Option<Linked>) -> Result<Cut, String> {
+async fn find(supervision: &Supervision, tree: &Subtree, members: &Members) -> Result<Cut, String> {
+    let records = tree.records().await.map_err(|error| error.to_string())?;
+    let before = {
+        let state = supervision.lock();
+        state.group(members.child).and_then(|group| state.linked.get(&group).cloned())
+    };
     let of = |child: &TheaterId| match &before {
         Some(before) => before.member(*child),
         None => Member { id: *child, until: None },
     };
     let asked: Vec<Member> = members.scope.iter().map(of).collect();
-    let records = tree.records().await.map_err(|error| error.to_string())?;
     let found = cut::greatest(&records, &asked).await.map_err(|error| error.to_string())?;
     let mut cut = found.map_err(|none| none.to_string())?;
     // What a restart that did not come about was to deliver again still is.
@@ -91,6 +113,9 @@ async fn find(tree: &Subtree, members: &Members, before: Option<Linked>) -> Resu
         }
         for (child, call) in before.cut.interrupted {
             cut.interrupted.entry(child).or_insert(call);
+        }
+        for (child, calls) in before.cut.undone {
+            cut.undone.entry(child).or_default().extend(calls);
         }
     }
     Ok(cut)
@@ -113,10 +138,15 @@ fn decide(
     }
     let of_members = cut.as_ref().map(|cut| cut.members.clone()).map_err(Clone::clone);
     let decisions = state.engine.linked(members.child, of_members, supervision.actor.at_ms());
-    let mut restart = supervision.carry_out(&mut state, &decisions, &mut cause);
-    if let (Some(restart), Ok(cut)) = (&mut restart, cut) {
-        let waiting = members.scope.iter().copied().collect();
-        restart.linked = Some(Linked { cut, waiting });
+    let restart = supervision.carry_out(&mut state, &decisions, &mut cause);
+    if let Some(group) = state.group(members.child) {
+        match cut {
+            Ok(cut) if restart.is_some() => {
+                let waiting = members.scope.iter().copied().collect();
+                state.linked.insert(group, Linked { cut, waiting });
+            }
+            _ => drop(state.linked.remove(&group)),
+        }
     }
     if restart.is_none() {
         for child in &members.scope {

@@ -11,7 +11,7 @@ use theater::{
 };
 use theater_supervision_policy::{Decision, Down, Exit, StateChoice, Step};
 
-use crate::link::{self, Linked};
+use crate::link;
 use crate::specs;
 use crate::supervision::{Cause, Supervision, fact};
 use crate::wit::restart_from;
@@ -45,14 +45,12 @@ pub(crate) struct Restart {
     state: StateChoice,
     /// No consistent cut: all begin anew.
     all_reset: bool,
-    /// The consistent cut from which all begin.
-    pub(crate) linked: Option<Linked>,
 }
 
 impl Restart {
     pub(crate) fn new(members: Members, number: u64, decision: &Decision, hash: Option<Digest>, delay_ms: u64) -> Self {
         let all_reset = decision.rule == "no-cut";
-        Self { members, number, decision: hash, delay_ms, state: decision.state.clone(), all_reset, linked: None }
+        Self { members, number, decision: hash, delay_ms, state: decision.state.clone(), all_reset }
     }
 
     pub(crate) fn spawn(self, supervision: &Arc<Supervision>) {
@@ -148,10 +146,8 @@ impl Supervision {
         for child in restart.members.scope.clone() {
             let Some(attempt) = self.begin_start(child, restart) else { continue };
             let attempted = tree.attempt(attempt).await;
-            if let Some(linked) = &mut restart.linked
-                && attempted.as_ref().err().is_none_or(|failed| failed.exit.is_some())
-            {
-                linked.begun(child);
+            if attempted.as_ref().err().is_none_or(|failed| failed.exit.is_some()) {
+                self.lock().begun(child);
             }
             match attempted {
                 Ok(started) => self.started(tree, child, restart.number, started.is_some()),
@@ -169,13 +165,14 @@ impl Supervision {
         let mut state = self.lock();
         let awaited = state.awaited.get_mut(&child).filter(|awaited| awaited.restart == restart.number)?;
         awaited.starting = true;
-        let from = match &restart.linked {
+        let linked = state.linked(child).filter(|_| !restart.all_reset);
+        let from = match linked {
             Some(linked) => RestartFrom::ResumeFrom(linked.state(child)),
             None if restart.all_reset => RestartFrom::Reset,
             None if child == restart.members.child => restart_from(restart.state.clone()),
             None => restart_from(state.engine.declared_state(child)),
         };
-        let (redeliver, undone) = link::messages(restart.linked.as_ref(), child);
+        let (redeliver, undone) = link::messages(linked, child);
         Some(Attempt { child, from, event: restart.decision, mailbox: state.held.remove(&child), redeliver, undone })
     }
 
@@ -232,6 +229,7 @@ impl Supervision {
             SpawnError::Running(_) => {
                 // An operator was first.
                 state.cancel(child);
+                state.begun(child);
                 state.engine.up(child);
                 return None;
             }
@@ -258,8 +256,7 @@ impl Supervision {
                 let members = state.members(child, scope);
                 let number = self.begin(&mut state, &members.scope);
                 drop(state);
-                let before = restart.linked.take();
-                link::restart_together(self, members, number, cause, before, false);
+                link::restart_together(self, members, number, cause, false);
                 return None;
             }
             Step::Nothing | Step::Ask(_) => {

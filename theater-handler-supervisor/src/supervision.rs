@@ -15,6 +15,7 @@ use crate::callbacks;
 use crate::config::SupervisorPermissions;
 use crate::decide::{self, DECIDE};
 use crate::events::Followed;
+use crate::link::Linked;
 use crate::restart::{Members, Restart};
 
 /// What the handler keeps for one supervising actor, shared with the tasks that restart children.
@@ -34,6 +35,8 @@ pub(crate) struct State {
     pub(crate) held: HashMap<TheaterId, HeldMailbox>,
     /// Children that a restart has still to start.
     pub(crate) awaited: HashMap<TheaterId, Awaited>,
+    /// By group: the cut that members have still to start from.
+    pub(crate) linked: HashMap<String, Linked>,
     /// The last restart's number.
     pub(crate) restarts: u64,
     /// What specs that came from `start-child` say beside the policy.
@@ -71,6 +74,7 @@ impl Supervision {
             beginning: None,
             held: HashMap::new(),
             awaited: HashMap::new(),
+            linked: HashMap::new(),
             restarts: 0,
             init: HashMap::new(),
             supervisors: HashMap::new(),
@@ -160,7 +164,7 @@ impl Supervision {
                 let number = self.begin(&mut state, &members.scope);
                 state.hold_from(&mut cause);
                 drop(state);
-                return crate::link::restart_together(self, members, number, cause, None, true);
+                return crate::link::restart_together(self, members, number, cause, true);
             }
             Step::Decided(decisions) => {
                 if let Some(restart) = self.carry_out(&mut state, &decisions, &mut cause) {
