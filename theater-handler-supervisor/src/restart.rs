@@ -24,6 +24,9 @@ macro_rules! step {
     };
 }
 
+/// How often a start that is to end is looked for.
+const SETTLING: Duration = Duration::from_millis(10);
+
 /// Who is restarted, and because of whom.
 #[derive(Debug, Clone)]
 pub(crate) struct Members {
@@ -88,9 +91,10 @@ impl Supervision {
                 let _ = specs::stop(self, tree, *child, StoppedBy::ParentQuietly).await;
                 continue;
             }
+            let settled = self.settle(tree, *child).await;
             let stops = {
                 let state = self.lock();
-                state.awaits(*child, number) && !state.held.contains_key(child)
+                state.awaits(*child, number) && (settled || !state.held.contains_key(child))
             };
             if !stops {
                 continue;
@@ -100,6 +104,28 @@ impl Supervision {
                 if state.awaited.contains_key(child) {
                     state.held.insert(*child, held);
                 }
+            }
+        }
+    }
+
+    /// Waits until no start of the child by an earlier restart is under way, and has it end. Whether
+    /// there was one.
+    async fn settle(&self, tree: &Subtree, child: TheaterId) -> bool {
+        let mut waited = false;
+        loop {
+            let mut settled = std::pin::pin!(self.settled.notified());
+            settled.as_mut().enable(); // before the check, so that none is missed
+            if !self.lock().awaited.get(&child).is_some_and(|awaited| awaited.starting) {
+                return waited;
+            }
+            waited = true;
+            // It may not be registered yet; then what is held is the incarnation before.
+            if let Some(held) = tree.hold(child).await {
+                self.lock().held.insert(child, held);
+            }
+            tokio::select! {
+                () = settled => {}
+                () = self.actor.timer(SETTLING) => {}
             }
         }
     }
@@ -149,6 +175,7 @@ impl Supervision {
             if attempted.as_ref().err().is_none_or(|failed| failed.exit.is_some()) {
                 self.lock().begun(child);
             }
+            self.taken_over(child, restart.number);
             match attempted {
                 Ok(started) => self.started(tree, child, restart.number, started.is_some()),
                 Err(failed) => {
@@ -174,6 +201,17 @@ impl Supervision {
         };
         let (redeliver, undone) = link::messages(linked, child);
         Some(Attempt { child, from, event: restart.decision, mailbox: state.held.remove(&child), redeliver, undone })
+    }
+
+    /// Tells the restart that has taken the child over that this one's start of it is over.
+    fn taken_over(&self, child: TheaterId, number: u64) {
+        let mut state = self.lock();
+        if let Some(awaited) = state.awaited.get_mut(&child).filter(|awaited| awaited.restart != number) {
+            awaited.starting = false;
+            awaited.early = None;
+        }
+        drop(state);
+        self.settled.notify_waiters();
     }
 
     /// A child runs again, or its `init` declined.
@@ -213,7 +251,7 @@ impl Supervision {
             if let Some(mailbox) = failed.mailbox
                 && state.awaited.contains_key(&child)
             {
-                state.held.entry(child).or_insert(mailbox);
+                state.held.insert(child, mailbox);
             }
             return None;
         }

@@ -10,6 +10,7 @@ use theater::{
     ActorError, ActorRef, ChildErr, ChildExit, Digest, ErrorType, HeldMailbox, StoppedBy, Subtree, TheaterId,
 };
 use theater_supervision_policy::{Decision, Engine, Exit, Policy, Spec, StateChoice, Step, Strategy};
+use tokio::sync::Notify;
 
 use crate::callbacks;
 use crate::config::SupervisorPermissions;
@@ -25,6 +26,8 @@ pub(crate) struct Supervision {
     pub(crate) policy: Arc<Policy>,
     pub(crate) followed: Followed,
     state: Mutex<State>,
+    /// A start of a child by a restart is over.
+    pub(crate) settled: Notify,
 }
 
 pub(crate) struct State {
@@ -80,7 +83,7 @@ impl Supervision {
             supervisors: HashMap::new(),
         };
         let followed = Followed::default();
-        Arc::new(Self { actor, permissions, policy, followed, state: Mutex::new(state) })
+        Arc::new(Self { actor, permissions, policy, followed, state: Mutex::new(state), settled: Notify::new() })
     }
 
     /// A panic while it was held is the actor's failure; what is left is plain data.

@@ -1,13 +1,18 @@
 //! Groups that restart from one consistent cut.
 
-use theater::{ActorHandle, ExitReason};
-use theater_tests::{HANDLERS, World};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use theater::{ActorHandle, ExitReason, TheaterRuntime};
+use theater_tests::{HANDLERS, World, builder};
 
 use super::{child, decisions, rogue, soon, supervisor, text};
 
 /// A group of `a` (a rogue), `b` and `c` (relays); `d` is no member.
 async fn group(on_no_cut: &str) -> (World, ActorHandle, [ActorHandle; 4]) {
-    let world = World::new(&["relay", "rogue"]);
+    group_in(World::new(&["relay", "rogue"]), on_no_cut).await
+}
+
+async fn group_in(world: World, on_no_cut: &str) -> (World, ActorHandle, [ActorHandle; 4]) {
     rogue(&world, "caller", "[limits]\ncall_timeout = \"500ms\"");
     world.manifest("peer", "relay", &format!("{HANDLERS}\n[[handlers]]\ntype = \"supervisor\"\n"));
     let member = "group = \"g\"";
@@ -44,14 +49,40 @@ async fn a_request_in_flight_when_its_requester_traps_is_undone_in_the_callee() 
 
 #[tokio::test]
 async fn a_send_in_the_cut_whose_receipt_is_not_is_delivered_again_and_once() {
-    let (world, _, [a, b, c, _]) = group("escalate").await;
+    let (world, _, members) = group("escalate").await;
+    received_again(world, members, 2).await;
+}
+
+/// The first attempt ends as soon as `b`'s next life has begun.
+#[tokio::test]
+async fn it_is_delivered_once_also_over_an_attempt_that_fails() {
+    for name in ["start.recorded", "start.handlers", "start.instantiated"] {
+        let (target, runtime) = (Arc::new(Mutex::new(None)), Arc::new(OnceLock::<TheaterRuntime>::new()));
+        let (aim, held) = (target.clone(), runtime.clone());
+        let builder = builder().at_steps(move |step| {
+            let hit = step.name == name && aim.lock().unwrap().take_if(|b| *b == step.actor).is_some();
+            if hit {
+                held.get().unwrap().crash(step.actor);
+            }
+            async {}
+        });
+        let world = World::with(&["relay", "rogue"], builder);
+        assert!(runtime.set(world.runtime.clone()).is_ok());
+        let (world, _, members) = group_in(world, "escalate").await;
+        *target.lock().unwrap() = Some(members[1].id());
+        received_again(world, members, 3).await;
+    }
+}
+
+/// `b` receives what `c` sent after it answered `a`, which then fails.
+async fn received_again(world: World, [a, b, c, _]: [ActorHandle; 4], lives: usize) {
     let order = format!("request-then-loop {} keep nothing", b.id());
     world.send(&a, &order).await.unwrap();
     // `b` has answered, and `a` has not committed yet.
     soon("the request", world.wait_for(b.id(), "state_updated", 2)).await;
     assert_eq!(world.ask(&c, &format!("send {} hello", b.id())).await, "sent");
     soon("the receipt", world.wait_for(b.id(), "state_updated", 3)).await;
-    soon("the restart", world.wait_for(c.id(), "actor_started", 2)).await;
+    soon("the restart", world.wait_for(b.id(), "actor_started", lives)).await;
     soon("the second receipt", world.wait_for(b.id(), "state_updated", 4)).await;
     assert_eq!(world.ask(&b, "log").await, "init\nsend hello");
     let calls = world.of_type(b.id(), "call").await;
