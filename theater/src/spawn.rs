@@ -97,6 +97,8 @@ pub(crate) struct Again {
     pub(crate) parent_event: Option<Digest>,
     /// Who stops it, where it runs.
     pub(crate) by: StoppedBy,
+    /// The parent that asks for it; `None`: somebody else does.
+    pub(crate) below: Option<Arc<Actor>>,
     /// `None`: as before.
     pub(crate) terms: Option<Terms>,
     /// Of another history of it: messages that it began and that are to be delivered again, by the
@@ -108,7 +110,17 @@ pub(crate) struct Again {
 
 impl Again {
     pub(crate) fn new(id: TheaterId, from: RestartFrom, parent_event: Option<Digest>, by: StoppedBy) -> Self {
-        Self { id, from, parent_event, by, terms: None, redeliver: Vec::new(), undone: Arc::new(|_| false) }
+        let undone = Arc::new(|_: &str| false);
+        Self { id, from, parent_event, by, below: None, terms: None, redeliver: Vec::new(), undone }
+    }
+
+    /// The parent to start below: no other incarnation than the one that asks, and one whose own
+    /// start is in the record.
+    fn parent(&self, shared: &Shared, id: TheaterId) -> Result<Arc<Actor>, SpawnError> {
+        let found = shared.tree.find(id).filter(|found| {
+            found.started.get().is_some() && self.below.as_ref().is_none_or(|asked| Arc::ptr_eq(asked, found))
+        });
+        found.ok_or(SpawnError::ParentGone(id))
     }
 }
 
@@ -242,7 +254,7 @@ async fn next_incarnation(
     let mut entry = entry.ok_or(SpawnError::NotFound(id))?;
     let parent = match entry.index.parent {
         None => None,
-        Some(parent) => Some(shared.tree.find(parent).ok_or(SpawnError::ParentGone(parent))?),
+        Some(parent) => Some(again.parent(shared, parent)?),
     };
     let made = match known {
         Some(actor) => actor.made.clone(),
@@ -291,7 +303,7 @@ async fn continued(shared: &Arc<Shared>, again: &Again, known: &Arc<Actor>) -> R
     let store = shared.journal.store(recorder.ephemeral);
     let parent = match known.parent_id {
         None => None,
-        Some(parent) => Some(shared.tree.find(parent).ok_or(SpawnError::ParentGone(parent))?),
+        Some(parent) => Some(again.parent(shared, parent)?),
     };
     recheck::chain(&recorder, &**store, None).await?;
     let state = match &again.from {

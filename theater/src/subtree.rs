@@ -223,7 +223,8 @@ impl Subtree {
 
     fn again(&self, child: TheaterId, from: RestartFrom, event: Option<Digest>) -> Again {
         let terms = (self.terms != Terms::default()).then_some(self.terms);
-        Again { terms, ..Again::new(child, from, event, StoppedBy::ParentQuietly) }
+        let below = Some(self.actor.clone());
+        Again { terms, below, ..Again::new(child, from, event, StoppedBy::ParentQuietly) }
     }
 
     /// As [`Subtree::restart`], by policy: when the start fails, the fact is in this actor's chain

@@ -37,6 +37,7 @@ async fn round(world: &World, children: &[ActorHandle], life: u32) {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "figures")]
 fn report(what: &str, count: usize, took: Duration) {
     println!("{what}: {count} in {took:.2?}, {:.0} a second", count as f64 / took.as_secs_f64());
 }
@@ -158,6 +159,7 @@ async fn pass_by(world: &World, boss: &ActorHandle) {
 }
 
 /// Children that are started, do a thing and end, `total` of them; memory after each tenth.
+#[expect(clippy::print_stdout, reason = "figures")]
 async fn passers_by(total: usize) -> Vec<u64> {
     let data = tempfile::tempdir().unwrap();
     let world = World::with(&["rogue"], builder().store(SqliteStore::open(data.path()).unwrap()));

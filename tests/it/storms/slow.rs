@@ -7,6 +7,7 @@ use theater_tests::{HANDLERS, World};
 use super::{child, crash, rogue, soon, supervisor, text};
 
 /// Crashes a child, and prints how long it takes until it is there again.
+#[expect(clippy::print_stdout, reason = "figures")]
 async fn crash_and_back(world: &World, one: &ActorHandle, while_what: &str) {
     let sources = SystemSources::new();
     crash(world, one).await;
