@@ -4,5 +4,6 @@
 mod ceiling;
 mod held;
 mod limits;
+mod links;
 mod manifests;
 mod support;
