@@ -232,6 +232,7 @@ impl Supervision {
         let awaited = state.awaited.remove(&child);
         if !runs {
             state.engine.down(child, Down::Declined);
+            state.forget_if_gone(child);
             return;
         }
         state.engine.up(child);

@@ -192,7 +192,11 @@ pub(crate) async fn restart(
             supervision.lock().engine.up(child);
             supervision.follow_events(child);
         }
-        Ok(None) => supervision.lock().engine.down(child, Down::Declined),
+        Ok(None) => {
+            let mut state = supervision.lock();
+            state.engine.down(child, Down::Declined);
+            state.forget_if_gone(child);
+        }
         Err(theater::SpawnError::Rejected { .. }) => supervision.reject(child),
         Err(_) => {}
     }

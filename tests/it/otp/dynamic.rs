@@ -104,6 +104,9 @@ async fn a_child_that_fails_or_declines_to_start_leaves_nothing() {
     assert!(stage.tell("spec x").await.contains("not found"));
     let declined = stage.start("x", "rogue.toml init=decline").await;
     assert_eq!(declined, "declined");
+    assert!(stage.tell("spec x").await.contains("not found"));
+    assert_eq!(stage.tell("count").await, r#"{"specs":0,"active":0,"supervisors":0,"workers":0}"#);
+    assert_eq!(stage.start("x", "rogue.toml init=ok").await, "started");
     assert_eq!(stage.decisions().await, "");
     stage.close().await;
 }
@@ -132,4 +135,42 @@ async fn a_dynamic_supervisor_has_exactly_one_template_and_no_groups() {
         let refused = world.try_spawn("boss").await.unwrap_err().to_string();
         assert!(refused.contains(why), "{refused}");
     }
+}
+
+#[tokio::test]
+async fn a_transient_one_that_ends_normally_leaves_nothing_behind_either() {
+    let stage = Stage::new(&template("manifest = \"relay.toml\"; restart = \"transient\"")).await;
+    assert_eq!(stage.start("x", "relay.toml").await, "started");
+    stage.ask("x", "shutdown").await;
+    stage.decided(1).await;
+    assert!(stage.tell("spec x").await.contains("not found"));
+    assert_eq!(stage.tell("count").await, r#"{"specs":0,"active":0,"supervisors":0,"workers":0}"#);
+    assert_eq!(stage.start("x", "relay.toml").await, "started", "the id is free again");
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn one_that_declines_when_it_is_restarted_is_gone() {
+    let stage = Stage::new(&template("manifest = \"relay.toml\"")).await;
+    let gate = stage.spawn("gate", "relay.toml").await;
+    assert_eq!(stage.start("x", &format!(" init=as+{}", gate.id())).await, "started");
+    stage.world.ask(&gate, "say decline").await;
+    stage.fails("x", "panic").await;
+    stage.world.wait_for(stage.child("x").id(), "actor_terminated", 2).await;
+    assert_eq!(stage.tell("ping").await, "pong");
+    assert!(stage.tell("spec x").await.contains("not found"));
+    tells(&stage.decisions().await, "restart x: permanent");
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn a_restart_has_the_init_bytes_that_the_child_was_added_with() {
+    let stage = Stage::new(&template("")).await;
+    for (id, n) in [("x", 3), ("y", 4)] {
+        assert_eq!(stage.start(id, &format!(" init={{\"n\":{n}}}")).await, "started");
+        stage.crash(id).await;
+        stage.lives(id, 2).await;
+        assert_eq!(stage.ask(id, "get").await, n.to_string());
+    }
+    stage.close().await;
 }

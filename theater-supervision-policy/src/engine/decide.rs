@@ -12,7 +12,7 @@ use super::attempt::{Cut, NO_CUT, Plan};
 use super::child::{Child, Down, Ended, Fact, Pending, Phase};
 use super::rules::{self, Error};
 use crate::decision::{Class, Decision, Exit, GuestDecision, Question, Step};
-use crate::policy::{AutoShutdown, OnNoCut, RestartType, RuleAction, StateChoice};
+use crate::policy::{AutoShutdown, OnNoCut, RestartType, RuleAction, StateChoice, Strategy};
 
 impl Engine {
     /// An incarnation of a child ended. `asks`: `decide` is exported and is to be asked.
@@ -199,10 +199,11 @@ impl Engine {
         }
     }
 
-    /// A child ended for good: the spec of a temporary one is gone.
+    /// A child ended for good: the spec of a temporary one is gone, and that of a template's.
     fn leave(&mut self, child: TheaterId, why: Down) {
         self.down(child, why);
-        if self.spec(child).is_some_and(|spec| spec.restart == RestartType::Temporary) {
+        let temporary = self.spec(child).is_some_and(|spec| spec.restart == RestartType::Temporary);
+        if temporary || self.policy.strategy == Strategy::Dynamic {
             self.forget(child);
         }
     }

@@ -127,12 +127,13 @@ impl Engine {
 
     /// A child is down, and nothing restarts it: what a restart of its group leaves alone, but for
     /// failed ones. Says so of a child that was being restarted, too. Nothing is kept of a spawned
-    /// child.
+    /// child, nor of a dynamic supervisor's that declined.
     pub fn down(&mut self, child: TheaterId, why: Down) {
         let Some(known) = self.children.get_mut(&child) else { return };
         known.phase = Phase::Down(why);
         known.pending = None;
-        if matches!(known.origin, Origin::Spawned) {
+        let spawned = matches!(known.origin, Origin::Spawned);
+        if spawned || (why == Down::Declined && self.policy.strategy == Strategy::Dynamic) {
             self.forget(child);
         }
     }
