@@ -88,13 +88,16 @@ async fn a_significant_child_that_is_terminated_or_stopped_by_an_operator_ends_n
 
 #[tokio::test]
 async fn a_significant_child_that_a_siblings_restart_takes_along_ends_nothing() {
-    let policy = child("a", "") + &significant("b", "temporary");
-    let stage = Stage::new(&format!("auto_shutdown = \"any-significant\"\nstrategy = \"one-for-all\"\n{policy}")).await;
-    stage.crash("a").await;
-    stage.lives("a", 2).await;
-    assert_eq!(stage.tell("ping").await, "pong");
-    tells(&stage.decisions().await, "restart a: permanent");
-    stage.close().await;
+    for strategy in ["one-for-all", "rest-for-one"] {
+        let policy = child("a", "") + &significant("b", "temporary") + &significant("c", "transient");
+        let policy = format!("auto_shutdown = \"any-significant\"\nstrategy = \"{strategy}\"\n{policy}");
+        let stage = Stage::new(&policy).await;
+        stage.crash("a").await;
+        stage.lives("c", 2).await;
+        assert_eq!(stage.tell("ping").await, "pong");
+        tells(&stage.decisions().await, "restart a: permanent");
+        stage.close().await;
+    }
 }
 
 #[tokio::test]
@@ -143,5 +146,97 @@ async fn a_significant_child_can_be_added_where_the_policy_allows_it() {
     stage.close().await;
     let stage = Stage::new("").await;
     assert!(stage.start("x", "relay.toml transient significant").await.contains("auto_shutdown is never"));
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn the_last_active_one_counts_whatever_became_of_the_others() {
+    let policy = significant("a", "transient") + &significant("b", "transient");
+    let policy = format!("auto_shutdown = \"all-significant\"\n{policy}{}", children(&["c"]));
+    // One that was terminated is not waited for.
+    let stage = Stage::new(&policy).await;
+    assert_eq!(stage.tell("terminate b").await, "done");
+    stage.ask("a", "shutdown").await;
+    assert_eq!(stage.boss.ended().await.unwrap(), ExitReason::Shutdown);
+    tells(&stage.decisions().await, "stop a: transient\nstop boss: auto-shutdown");
+    stage.close().await;
+    // But to terminate the last one ends nothing.
+    let stage = Stage::new(&policy).await;
+    stage.ask("a", "shutdown").await;
+    stage.decided(1).await;
+    assert_eq!(stage.tell("terminate b").await, "done");
+    assert_eq!(stage.tell("ping").await, "pong");
+    tells(&stage.decisions().await, "stop a: transient");
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn a_significant_child_that_is_being_restarted_is_waited_for() {
+    let policy = significant("a", "transient") + &significant("b", "transient");
+    let backoff = "backoff = { initial = \"1s\", jitter = 0.0 }\n";
+    let stage = Stage::new(&format!("auto_shutdown = \"all-significant\"\n{backoff}{policy}")).await;
+    stage.fails("a", "panic").await;
+    stage.asleep(1_000).await;
+    stage.ask("b", "shutdown").await;
+    stage.decided(2).await;
+    assert_eq!(stage.tell("ping").await, "pong");
+    stage.advance(1_000);
+    stage.lives("a", 2).await;
+    stage.ask("a", "shutdown").await;
+    assert_eq!(stage.boss.ended().await.unwrap(), ExitReason::Shutdown);
+    tells(
+        &stage.decisions().await,
+        "restart a: transient\nstop b: transient\nstop a: transient\nstop boss: auto-shutdown",
+    );
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn the_remaining_children_are_stopped_each_as_its_shutdown_says() {
+    let policy = significant("a", "transient")
+        + &child("b", "shutdown = \"brutal-kill\"")
+        + &child("c", "manifest = \"looper.toml\"; shutdown = \"700ms\"")
+        + &child("d", "");
+    let stage = Stage::new(&format!("auto_shutdown = \"any-significant\"\n{policy}")).await;
+    super::stopping::loops(&stage, "c").await;
+    stage.ask("a", "shutdown").await;
+    stage.asleep(700).await;
+    stage.advance(700);
+    assert_eq!(stage.boss.ended().await.unwrap(), ExitReason::Shutdown);
+    let moves = stage.moves().await;
+    assert!(
+        moves.ends_with(
+            "a ends: normal\nd ends: shutdown\nc ends: killed deadline\nb ends: killed host\nboss ends: shutdown"
+        ),
+        "{moves}"
+    );
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn a_permanent_supervisor_that_shuts_itself_down_uses_up_the_budget_of_its_own() {
+    let (world, clock) = prepared("relay", "");
+    let policy = format!("auto_shutdown = \"any-significant\"\n{}", significant("d", "temporary"));
+    super::supervisor(&world, "middle", "relay", &policy);
+    super::boss(&world, "relay", &format!("max_restarts = 1\n{}", child("b", "manifest = \"middle.toml\"")));
+    let boss = world.spawn("boss").await;
+    let stage = Stage::on(world, clock, boss);
+    stage.name("d", stage.world.declared(&stage.child("b"), "d").id());
+    stage.ask("d", "shutdown").await;
+    stage.lives("d", 2).await;
+    stage.lives("b", 2).await;
+    stage.ask("d", "shutdown").await;
+    let ended = stage.boss.ended().await.unwrap().to_string();
+    assert!(ended.contains("child `b`"), "{ended}");
+    tells(
+        &stage.decisions().await,
+        "stop d: temporary
+        stop b: auto-shutdown
+        restart b: permanent
+        warn b: budget
+        stop d: temporary
+        stop b: auto-shutdown
+        escalate b: budget",
+    );
     stage.close().await;
 }

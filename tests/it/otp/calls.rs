@@ -212,3 +212,45 @@ async fn children_are_named_by_spec_id_or_actor_id() {
     assert_eq!(stage.tell(&format!("delete {id}")).await, "done");
     stage.close().await;
 }
+
+#[tokio::test]
+async fn an_added_child_is_supervised_as_a_declared_one() {
+    let stage = Stage::new(&children(&["a"])).await;
+    assert_eq!(stage.start("x", "counter.toml").await, "started");
+    stage.crash("x").await;
+    stage.lives("x", 2).await;
+    stage.world.runtime.stop_actor(stage.boss.id()).await.unwrap();
+    tells(
+        &stage.moves().await,
+        "boss starts
+        a starts
+        x starts
+        x ends: abnormal trap
+        x starts again: reset
+        x ends: shutdown
+        a ends: shutdown
+        boss ends: shutdown",
+    );
+    tells(&stage.decisions().await, "restart x: permanent");
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn the_id_of_a_deleted_child_is_free_and_what_takes_it_is_the_youngest() {
+    let stage = Stage::new(&format!("strategy = \"rest-for-one\"\n{}", children(&["a", "b"]))).await;
+    assert_eq!(stage.tell("terminate a").await, "done");
+    assert_eq!(stage.tell("delete a").await, "done");
+    let again = stage.tell("start a counter.toml init={\"n\":3}").await;
+    let again = stage.world.handle(&again);
+    stage.name("new a", again.id());
+    stage.crash("b").await;
+    stage.lives("new a", 2).await;
+    assert!(
+        stage
+            .moves()
+            .await
+            .ends_with("b ends: abnormal trap\nnew a ends: shutdown\nb starts again: reset\nnew a starts again: reset")
+    );
+    assert_eq!(stage.world.ask(&again, "get").await, "3");
+    stage.close().await;
+}

@@ -1,7 +1,8 @@
 //! Erlang/OTP's rules of supervision, one by one: those of the manual page `supervisor` and of the
 //! chapter "Supervisor Behaviour" of the Design Principles, and what Theater adds to them. Each case
 //! names a rule, plays it with real actors, and reads the outcome in the recorded chains. Where
-//! Theater chose otherwise, the case shows Theater's way and says so.
+//! Theater chose otherwise, the case shows Theater's way and says so. `README.md` lists the rules with
+//! their cases.
 //!
 //! Of no meaning here: `modules` of a child spec and code change (an actor is its component),
 //! registered names, and links.

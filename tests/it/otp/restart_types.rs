@@ -76,8 +76,7 @@ async fn a_temporary_child_is_never_restarted_and_its_spec_is_gone() {
 
 #[tokio::test]
 async fn a_temporary_child_that_a_siblings_restart_takes_along_is_not_restarted() {
-    // OTP: "even when the supervisor's restart strategy is rest_for_one or one_for_all and a
-    // sibling's death causes the temporary process to be terminated".
+    // Whichever strategy ended it.
     for strategy in ["one-for-all", "rest-for-one"] {
         let policy = format!(
             "strategy = \"{strategy}\"\n{}{}{}",

@@ -1,6 +1,7 @@
 //! `start_link`: how a supervisor and its children start.
 
 use theater::SpawnError;
+use theater_tests::HANDLERS;
 
 use super::{Stage, child, children, prepared, tells};
 
@@ -145,5 +146,70 @@ async fn a_restarted_supervisor_starts_its_declared_children_under_the_same_ids_
     let again = format!("restart-with {} resume", spawned.id());
     assert_eq!(stage.tell(&again).await, spawned.id().to_string());
     assert_eq!(stage.ask("spawned", "get").await, "7");
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn a_child_that_does_not_start_two_levels_below_fails_every_level_and_each_is_named() {
+    let (world, clock) = prepared("relay", "");
+    super::supervisor(&world, "middle", "relay", &(children(&["d"]) + &child("e", "manifest = \"init-err.toml\"")));
+    super::boss(&world, "relay", &(children(&["a"]) + &child("b", "manifest = \"middle.toml\"") + &child("c", "")));
+    let Err(SpawnError::Failed { id, error, .. }) = world.try_spawn("boss").await else { panic!("it started") };
+    for part in ["child `b`", "child `e`", "told to fail in init"] {
+        assert!(error.message.contains(part), "{part}: {error}");
+    }
+    let boss = world.handle(&id.to_string());
+    let stage = Stage::on(world, clock, boss);
+    for leaf in ["d", "e"] {
+        stage.name(leaf, stage.world.declared(&stage.child("b"), leaf).id());
+    }
+    tells(
+        &stage.moves().await,
+        "boss starts
+        a starts
+        b starts
+        d starts
+        e starts
+        e ends: abnormal init-failed
+        d ends: shutdown
+        b ends: abnormal init-failed
+        a ends: shutdown
+        boss ends: abnormal init-failed",
+    );
+    assert!(stage.world.runtime.actors().is_empty());
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn a_supervisor_may_decline_its_children_are_stopped_and_its_siblings_start() {
+    // OTP asks before there are children; here `init` finds them running.
+    let (world, clock) = prepared("relay", "");
+    let middle = format!("{HANDLERS}\n[[handlers]]\ntype = \"supervisor\"\n{}", children(&["d"]));
+    world.manifest("middle", "rogue", &format!("init_state = \"decline.txt\"\n{middle}"));
+    super::boss(&world, "relay", &(child("b", "manifest = \"middle.toml\"") + &child("c", "")));
+    let boss = world.spawn("boss").await;
+    let stage = Stage::on(world, clock, boss);
+    stage.name("d", stage.world.declared(&stage.child("b"), "d").id());
+    let moves = stage.moves().await;
+    assert!(moves.starts_with("boss starts\nb starts\nd starts\nd ends: "), "{moves}");
+    assert!(moves.ends_with("b ends: declined\nc starts"), "{moves}");
+    assert_eq!(stage.tell("count").await, r#"{"specs":2,"active":1,"supervisors":1,"workers":1}"#);
+    assert_eq!(stage.decisions().await, "");
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn a_restarted_supervisor_has_the_declared_children_again_that_were_deleted_or_terminated() {
+    let stage = Stage::new(&children(&["a", "b", "c"])).await;
+    for order in ["terminate a", "delete a", "terminate b"] {
+        assert_eq!(stage.tell(order).await, "done");
+    }
+    stage.world.runtime.stop_actor(stage.boss.id()).await.unwrap();
+    stage.world.resume(&stage.boss).await;
+    for id in ["a", "b", "c"] {
+        assert_eq!(stage.ask(id, "get").await, "0");
+    }
+    let moves = stage.moves().await;
+    assert!(moves.ends_with("a starts again: reset\nb starts again: reset\nc starts again: reset"), "{moves}");
     stage.close().await;
 }

@@ -3,7 +3,7 @@
 use super::{Stage, child, children, tells};
 
 /// Calls that never end: a child that does not hear of a stop.
-async fn loops(stage: &Stage, id: &str) {
+pub(super) async fn loops(stage: &Stage, id: &str) {
     stage.world.send(&stage.child(id), "loop").await.unwrap();
     let calls = stage.world.wait_for(stage.child(id).id(), "call", 2).await; // after init
     assert_eq!(calls[1]["function"], "handle-send");
@@ -84,7 +84,7 @@ async fn infinity_waits_for_as_long_as_it_takes() {
 }
 
 #[tokio::test]
-async fn a_supervisor_that_is_stopped_stops_its_subtree_from_the_leaves_and_the_youngest() {
+async fn a_subtree_starts_in_its_supervisors_turn_and_stops_from_the_leaves_and_the_youngest() {
     let policy = child("a", "") + &child("b", "manifest = \"middle.toml\"") + &child("c", "");
     let (world, clock) = super::prepared("relay", "");
     super::supervisor(&world, "middle", "relay", &children(&["d", "e"]));
@@ -95,9 +95,21 @@ async fn a_supervisor_that_is_stopped_stops_its_subtree_from_the_leaves_and_the_
         stage.name(leaf, stage.world.declared(&stage.child("b"), leaf).id());
     }
     stage.world.runtime.stop_actor(stage.boss.id()).await.unwrap();
-    assert!(stage.moves().await.ends_with(
-        "c ends: shutdown\ne ends: shutdown\nd ends: shutdown\nb ends: shutdown\na ends: shutdown\nboss ends: shutdown"
-    ));
+    tells(
+        &stage.moves().await,
+        "boss starts
+        a starts
+        b starts
+        d starts
+        e starts
+        c starts
+        c ends: shutdown
+        e ends: shutdown
+        d ends: shutdown
+        b ends: shutdown
+        a ends: shutdown
+        boss ends: shutdown",
+    );
     stage.close().await;
 }
 
@@ -134,5 +146,38 @@ async fn dynamic_children_stop_at_the_same_time_under_one_timer() {
     stopped.unwrap();
     let moves = stage.moves().await;
     assert_eq!(moves.matches("ends: killed deadline").count(), 3, "{moves}");
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn a_supervisor_that_is_killed_at_its_time_leaves_no_child_behind() {
+    // OTP warns of this: a killed supervisor may leave its children running.
+    let stage = Stage::new(&child("b", "manifest = \"relay.toml\"; shutdown = \"300ms\"")).await;
+    let below = stage.ask("b", "start c looper.toml infinity").await;
+    stage.name("c", below.parse().unwrap());
+    loops(&stage, "c").await;
+    let stop = async {
+        stage.asleep(300).await;
+        stage.advance(300);
+    };
+    let (answer, ()) = tokio::join!(stage.tell("terminate b"), stop);
+    assert_eq!(answer, "done");
+    assert!(stage.world.runtime.actor(stage.child("c").id()).is_none());
+    let moves = stage.moves().await;
+    assert!(moves.contains("c ends: killed parent-gone\nb ends: "), "{moves}");
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn a_child_that_asks_its_supervisor_to_stop_it_is_refused_and_one_that_tells_it_to_is_stopped() {
+    // In OTP the two wait for each other until the child's time is up.
+    let stage = Stage::new(&(child("a", "manifest = \"relay.toml\"") + &children(&["b"]))).await;
+    let boss = stage.boss.id();
+    let refused = stage.ask("a", &format!("request {boss} terminate a")).await;
+    assert!(refused.contains("would close a cycle of actors that wait for each other"), "{refused}");
+    assert_eq!(stage.ask("a", "ping").await, "pong");
+    stage.ask("a", &format!("send {boss} do terminate a")).await;
+    stage.child("a").ended().await.unwrap();
+    assert!(stage.moves().await.ends_with("a ends: shutdown"));
     stage.close().await;
 }

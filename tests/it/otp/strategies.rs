@@ -235,3 +235,37 @@ async fn rest_for_one_keeps_what_started_before_the_one_that_fails_to_start() {
     );
     stage.close().await;
 }
+
+#[tokio::test]
+async fn a_child_that_is_not_to_be_restarted_takes_nobody_along() {
+    for strategy in ["one-for-all", "rest-for-one"] {
+        let relay = |id: &str, restart: &str| child(id, &format!("manifest = \"relay.toml\"; restart = \"{restart}\""));
+        let policy = relay("a", "transient") + &relay("b", "temporary") + &children(&["c"]);
+        let stage = Stage::new(&with(strategy, &policy)).await;
+        stage.ask("c", "inc").await;
+        stage.ask("a", "shutdown").await;
+        stage.fails("b", "panic").await;
+        stage.decided(2).await;
+        assert_eq!(stage.ask("c", "get").await, "1");
+        assert!(stage.moves().await.ends_with("a ends: normal\nb ends: abnormal trap"));
+        tells(&stage.decisions().await, "stop a: transient\nstop b: temporary");
+        stage.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_transient_bystander_is_started_again_with_the_others() {
+    // It was stopped, which alone would be no reason.
+    for strategy in ["one-for-all", "rest-for-one"] {
+        let stage = Stage::new(&with(strategy, &(child("a", "") + &child("b", "restart = \"transient\"")))).await;
+        stage.crash("a").await;
+        stage.lives("b", 2).await;
+        assert!(
+            stage
+                .moves()
+                .await
+                .ends_with("a ends: abnormal trap\nb ends: shutdown\na starts again: reset\nb starts again: reset")
+        );
+        stage.close().await;
+    }
+}

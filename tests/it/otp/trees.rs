@@ -1,6 +1,7 @@
 //! Supervision trees: what one level cannot mend is for the next.
 
 use theater::ExitReason;
+use theater_tests::HANDLERS;
 
 use super::{Stage, child, children, prepared, supervisor, tells};
 
@@ -135,14 +136,38 @@ async fn a_sibling_subtree_is_stopped_whole_in_a_group_restart() {
 }
 
 #[tokio::test]
-async fn a_restart_of_a_supervisor_whose_children_do_not_start_is_a_failed_attempt() {
+async fn a_restart_of_a_supervisor_needs_none_of_the_files_of_its_children() {
     let stage = tree("max_restarts = 1\n", "max_restarts = 0\n", "permanent").await;
-    // Its declared child's manifest is gone by then.
     std::fs::remove_file(stage.world.path().join("counter.wasm")).unwrap();
     stage.crash("d").await;
     stage.lives("b", 2).await;
     stage.lives("d", 2).await; // what it was made of is in the record
     assert_eq!(stage.ask("d", "get").await, "0");
     tells(&stage.decisions().await, "escalate d: budget\nrestart b: permanent\nwarn b: budget");
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn a_restart_of_a_supervisor_whose_children_do_not_start_is_a_failed_attempt() {
+    let (world, clock) = prepared("relay", "");
+    let gate = world.spawn("relay").await;
+    std::fs::write(world.path().join("gate.txt"), format!("as {}", gate.id())).unwrap();
+    let open = format!("{HANDLERS}permissions = {{ talk_to = [\"any\"] }}\n[[handlers]]\ntype = \"supervisor\"\n");
+    let middle = children(&["d"]) + &child("e", "manifest = \"gated.toml\"");
+    let top = child("b", "manifest = \"middle.toml\"");
+    world
+        .manifest("gated", "relay", &format!("init_state = \"gate.txt\"\n{open}"))
+        .manifest("middle", "relay", &format!("{open}{middle}"))
+        .manifest("boss", "relay", &format!("{open}max_restarts = 1\n{top}"));
+    let boss = world.spawn("boss").await;
+    let stage = Stage::on(world, clock, boss);
+    stage.name("e", stage.world.declared(&stage.child("b"), "e").id());
+    stage.world.ask(&gate, "say fail").await;
+    stage.fails("b", "panic").await;
+    let ended = stage.boss.ended().await.unwrap().to_string();
+    for part in ["child `b`", "child `e`", "told to fail"] {
+        assert!(ended.contains(part), "{part}: {ended}");
+    }
+    tells(&stage.decisions().await, "restart b: permanent\nwarn b: budget\nescalate b: budget");
     stage.close().await;
 }

@@ -51,13 +51,20 @@ async fn which_children_lists_the_newest_first_with_their_kinds_and_standings() 
 
 #[tokio::test]
 async fn count_children_counts_specs_active_ones_and_kinds_dead_or_alive() {
-    let policy =
-        children(&["a", "b"]) + &child("c", "manifest = \"relay.toml\"") + &child("d", "manifest = \"relay.toml\"");
-    let stage = Stage::new(&policy).await;
+    let relays = child("c", "manifest = \"relay.toml\"") + &child("d", "manifest = \"relay.toml\"");
+    let backoff = "backoff = { initial = \"1s\", jitter = 0.0 }\n";
+    let stage = Stage::new(&format!("{backoff}{}{relays}", children(&["a", "b"]))).await;
     assert_eq!(stage.tell("count").await, r#"{"specs":4,"active":4,"supervisors":2,"workers":2}"#);
     stage.tell("terminate a").await;
     stage.tell("terminate c").await;
     assert_eq!(stage.tell("count").await, r#"{"specs":4,"active":2,"supervisors":2,"workers":2}"#);
+    // One that is about to be restarted is not active, and it is listed so.
+    stage.crash("b").await;
+    stage.asleep(1_000).await;
+    assert_eq!(stage.tell("count").await, r#"{"specs":4,"active":1,"supervisors":2,"workers":2}"#);
+    stage.advance(1_000);
+    stage.lives("b", 2).await;
+    stage.ask("b", "get").await;
     stage.spawn("x", "counter.toml").await; // without a spec
     assert_eq!(stage.tell("count").await, r#"{"specs":4,"active":3,"supervisors":2,"workers":3}"#);
     stage.crash("x").await;
@@ -104,6 +111,8 @@ async fn faulty_specs_are_refused_before_anything_starts_each_with_its_line() {
     for (policy, why) in [
         (children(&["a", "a"]), "child 0 has the id \"a\" already"),
         (child("", ""), "the id is empty"),
+        ("[[handlers.children]]\nmanifest = \"counter.toml\"\n".to_owned(), "id"),
+        ("[[handlers.children]]\nid = \"a\"\n".to_owned(), "manifest"),
         (child("a/b", ""), "has a `/`"),
         (child("00112233445566778899aabbccddeeff", ""), "looks like the id of an actor"),
         (child("a", "restart = \"always\""), "restart"),
@@ -135,6 +144,7 @@ async fn a_faulty_spec_is_refused_by_start_child_and_nothing_is_kept() {
         ("x", "counter.toml transient significant", "auto_shutdown is never"),
         ("x", "../counter.toml", "error"),
         ("x", "none.toml", "none.toml"),
+        ("x", "", "manifest"),
     ] {
         let refused = stage.start(id, rest).await;
         assert!(refused.starts_with("error: ") && refused.contains(why), "{why}: {refused}");
