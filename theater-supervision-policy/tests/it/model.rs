@@ -78,7 +78,7 @@ impl Model {
     pub(crate) fn down(&mut self, id: TheaterId, why: Down) {
         let Some(k) = self.at(id) else { return };
         (k.down, k.restarting, k.asked, k.linking) = (Some(why), false, None, None);
-        if k.spec.is_none() {
+        if k.spec.is_none() || (why == Down::Declined && self.policy.strategy == Strategy::Dynamic) {
             self.forget(id);
         }
     }
@@ -418,7 +418,7 @@ impl Model {
         self.down(id, if fact.abnormal == Some(false) { Down::Normal } else { Down::Asked });
         let spec = spec?;
         fact.abnormal?;
-        if spec.restart == RestartType::Temporary {
+        if spec.restart == RestartType::Temporary || self.policy.strategy == Strategy::Dynamic {
             self.forget(id);
         }
         let others = self
