@@ -34,6 +34,7 @@ pub(crate) fn ask(supervision: &Arc<Supervision>, exit: Box<ChildExit>, question
             Err(_) => return,
         };
         let mut state = asking.lock();
+        asking.revive(&mut state);
         if lives_again(&asking, &exit) {
             state.engine.up(exit.child);
             drop(state);
@@ -46,8 +47,8 @@ pub(crate) fn ask(supervision: &Arc<Supervision>, exit: Box<ChildExit>, question
 
 /// Whether an operator has started the child again meanwhile: then the question is moot.
 fn lives_again(supervision: &Supervision, exit: &ChildExit) -> bool {
-    let children = supervision.tree().map(|tree| tree.children()).unwrap_or_default();
-    children.iter().any(|child| child.actor_id == exit.child && child.incarnation > exit.incarnation)
+    let incarnation = supervision.tree().and_then(|tree| tree.incarnation(exit.child));
+    incarnation.is_some_and(|incarnation| incarnation > exit.incarnation)
 }
 
 fn failure(supervision: &Supervision, exit: &ChildExit, question: Question) -> ChildFailure {

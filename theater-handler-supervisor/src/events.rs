@@ -64,7 +64,7 @@ impl Supervision {
     /// Its spec id where it has one, its actor id and its name.
     fn names(&self, child: TheaterId) -> Vec<String> {
         let spec = self.lock().engine.spec(child).map(|spec| spec.id.clone());
-        let name = self.tree().and_then(|tree| tree.children().into_iter().find(|known| known.actor_id == child));
+        let name = self.tree().and_then(|tree| tree.child(child));
         spec.into_iter().chain([child.to_string()]).chain(name.map(|known| known.name)).collect()
     }
 

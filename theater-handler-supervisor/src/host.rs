@@ -120,7 +120,7 @@ pub(crate) async fn room_for(
     child: TheaterId,
 ) -> std::result::Result<(), SupervisorError> {
     let tree = call.tree();
-    if !tree.children().iter().any(|alive| alive.actor_id == child && alive.is_alive()) {
+    if !tree.child(child).is_some_and(|child| child.is_alive()) {
         tree.require(child).await?;
         room(call)?;
     }

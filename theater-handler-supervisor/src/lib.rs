@@ -47,6 +47,7 @@ mod decide;
 mod declared;
 mod error;
 mod events;
+mod facts;
 mod host;
 mod link;
 mod manifests;

@@ -131,7 +131,15 @@ fn decide(
 ) -> Option<Restart> {
     let mut state = supervision.lock();
     if !state.awaits(members.child, number) {
-        return None;
+        // It was stopped on purpose meanwhile, or another restart has taken it over. Whom that leaves
+        // behind goes on from where it stood.
+        let left: Vec<_> = members.scope.iter().copied().filter(|child| state.awaits(*child, number)).collect();
+        let declared = left.first().map(|child| state.engine.declared_state(*child)).unwrap_or_default();
+        drop(state);
+        if let (true, Cause::Exit(exit)) = (tell, cause) {
+            callbacks::tell(&supervision.actor, *exit);
+        }
+        return Restart::without_decision(left, number, declared);
     }
     if let Err(reason) = &cut {
         supervision.actor.record_error("consistent cut", reason);

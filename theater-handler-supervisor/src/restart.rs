@@ -11,9 +11,11 @@ use theater::{
 };
 use theater_supervision_policy::{Decision, Down, Exit, StateChoice, Step};
 
+use crate::callbacks;
+use crate::facts::fact;
 use crate::link;
 use crate::specs;
-use crate::supervision::{Cause, Supervision, fact};
+use crate::supervision::{Cause, Supervision};
 use crate::wit::restart_from;
 
 /// A step at which a test may intervene; no code without the feature `testing`.
@@ -54,6 +56,12 @@ impl Restart {
     pub(crate) fn new(members: Members, number: u64, decision: &Decision, hash: Option<Digest>, delay_ms: u64) -> Self {
         let all_reset = decision.rule == "no-cut";
         Self { members, number, decision: hash, delay_ms, state: decision.state.clone(), all_reset }
+    }
+
+    /// Of children that were stopped for a restart which is decided on no more.
+    pub(crate) fn without_decision(scope: Vec<TheaterId>, number: u64, state: StateChoice) -> Option<Self> {
+        let members = Members { child: *scope.first()?, stopped: scope.clone(), scope };
+        Some(Self { members, number, decision: None, delay_ms: 0, state, all_reset: false })
     }
 
     pub(crate) fn spawn(self, supervision: &Arc<Supervision>) {
@@ -121,7 +129,10 @@ impl Supervision {
             waited = true;
             // It may not be registered yet; then what is held is the incarnation before.
             if let Some(held) = tree.hold(child).await {
-                self.lock().held.insert(child, held);
+                let mut state = self.lock();
+                if state.awaited.contains_key(&child) {
+                    state.held.insert(child, held);
+                }
             }
             tokio::select! {
                 () = settled => {}
@@ -158,6 +169,7 @@ impl Supervision {
             Overtaken::Stopped => {
                 self.actor.record_no_restart(child, incarnation);
                 state.engine.down(child, Down::Asked);
+                state.note_stopped(child, incarnation - 1);
             }
             Overtaken::Restarted => {
                 state.engine.up(child);
@@ -188,8 +200,14 @@ impl Supervision {
         None
     }
 
-    fn begin_start(&self, child: TheaterId, restart: &Restart) -> Option<Attempt> {
+    fn begin_start(self: &Arc<Self>, child: TheaterId, restart: &Restart) -> Option<Attempt> {
         let mut state = self.lock();
+        // An operator may have stopped it after it was stopped for this.
+        if state.held.get(&child).and_then(theater::HeldMailbox::is_overtaken) == Some(Overtaken::Stopped) {
+            drop(state);
+            self.overtaken(child, restart.number, Overtaken::Stopped);
+            return None;
+        }
         let awaited = state.awaited.get_mut(&child).filter(|awaited| awaited.restart == restart.number)?;
         awaited.starting = true;
         let linked = state.linked(child).filter(|_| !restart.all_reset);
@@ -206,12 +224,21 @@ impl Supervision {
     /// Tells the restart that has taken the child over that this one's start of it is over.
     fn taken_over(&self, child: TheaterId, number: u64) {
         let mut state = self.lock();
+        let mut early = None;
         if let Some(awaited) = state.awaited.get_mut(&child).filter(|awaited| awaited.restart != number) {
             awaited.starting = false;
-            awaited.early = None;
+            early = awaited.early.take();
+        }
+        // It would have been stopped for that: its messages wait, and the guest hears of its end.
+        if let Some(mailbox) = early.as_mut().and_then(|exit| exit.mailbox.take()) {
+            mailbox.expect_restart();
+            state.held.entry(child).or_insert(mailbox);
         }
         drop(state);
         self.settled.notify_waiters();
+        if let Some(exit) = early {
+            callbacks::tell(&self.actor, exit);
+        }
     }
 
     /// A child runs again, or its `init` declined.
@@ -312,7 +339,7 @@ impl Supervision {
 
     /// The fact of a start that failed before an incarnation began.
     fn no_incarnation(&self, child: TheaterId, name: String, error: &ActorError) -> Option<ChildExit> {
-        let known = self.tree()?.children().into_iter().find(|known| known.actor_id == child);
+        let known = self.tree()?.child(child);
         let incarnation = known.as_ref().map_or(0, |known| known.incarnation) + 1;
         let name = known.map_or(name, |known| known.name);
         let at_ms = self.actor.at_ms();

@@ -1,6 +1,7 @@
 //! `theater:simple/supervision`: children by their specs, restarts that choose their state, and the
 //! view of all children.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use theater::wit::WitActorError;
@@ -75,6 +76,7 @@ async fn start(call: &mut Call<'_, SupervisorHandler>, asked: ChildSpec) -> Answ
         }
         Err(error) => {
             let mut state = supervision.lock();
+            state.cancel(child); // a restart of its group may have ended the start
             state.engine.forget(child);
             state.forget_if_gone(child);
             Err(error.into())
@@ -139,7 +141,7 @@ pub(crate) fn standing(supervision: &Supervision, tree: &Subtree, child: Theater
     if supervision.lock().awaited.contains_key(&child) {
         return Standing::Restarting;
     }
-    match tree.children().into_iter().find(|known| known.actor_id == child).map(|known| known.status) {
+    match tree.child(child).map(|known| known.status) {
         Some(ActorStatus::Running) => Standing::Running,
         Some(ActorStatus::Restarting) => Standing::Restarting,
         _ => Standing::Down,
@@ -240,8 +242,14 @@ pub(crate) async fn stop(
         state.engine.down(child, Down::Asked);
     }
     let stopped = tree.stop(child, None, by).await;
+    if let Err(ChildError::Cycle(_)) = &stopped {
+        supervision.lock().engine.up(child);
+    }
     if stopped.is_ok() {
         let mut state = supervision.lock();
+        // It may have failed just before it was asked, so that a restart was decided meanwhile.
+        state.cancel(child);
+        state.engine.down(child, Down::Asked);
         let temporary = state.engine.spec(child).is_some_and(|spec| spec.restart == RestartType::Temporary);
         if temporary || state.is_dynamic() {
             state.engine.forget(child);
@@ -292,7 +300,8 @@ pub(crate) fn count_children(mut call: Call<'_, SupervisorHandler>, (): ()) -> R
     let alive: Vec<_> = tree.children().into_iter().filter(ActorProcess::is_alive).collect();
     let state = supervision.lock();
     let specs = state.engine.children().count();
-    let dead = |id: &TheaterId| !alive.iter().any(|child| child.actor_id == *id);
+    let ids: HashSet<TheaterId> = alive.iter().map(|child| child.actor_id).collect();
+    let dead = |id: &TheaterId| !ids.contains(id);
     let down: Vec<TheaterId> = state.engine.children().map(|(id, _)| id).filter(dead).collect();
     let kept = |id: &TheaterId| state.supervisors.get(id).copied().unwrap_or_default();
     let supervisors =
@@ -320,16 +329,16 @@ pub(crate) async fn which_children(mut call: Call<'_, SupervisorHandler>, (): ()
     let tree = call.tree();
     let mut listed: Vec<ActorProcess> = tree.children().into_iter().rev().collect();
     let specified: Vec<TheaterId> = supervision.lock().engine.children().map(|(id, _)| id).collect();
+    let mut ids: HashSet<TheaterId> = listed.iter().map(|child| child.actor_id).collect();
     for id in specified.into_iter().rev() {
-        if !listed.iter().any(|child| child.actor_id == id)
+        if ids.insert(id)
             && let Ok(process) = tree.status(id).await
         {
             listed.push(process);
         }
     }
     let ended = tree.ended(ENDED).await?;
-    let others: Vec<_> =
-        ended.into_iter().filter(|child| !listed.iter().any(|known| known.actor_id == child.actor_id)).collect();
+    let others: Vec<_> = ended.into_iter().filter(|child| !ids.contains(&child.actor_id)).collect();
     let state = supervision.lock();
     let spec_of = |child: &ActorProcess| state.engine.spec(child.actor_id).map(|spec| spec.id.clone());
     let awaited = |child: &ActorProcess| state.awaited.contains_key(&child.actor_id);

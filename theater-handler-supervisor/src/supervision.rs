@@ -5,17 +5,18 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use theater::chain::data::{AskedBy, SupervisionActionKind as Action};
+use theater::chain::data::SupervisionActionKind as Action;
 use theater::{
     ActorError, ActorRef, ChildErr, ChildExit, Digest, ErrorType, HeldMailbox, StoppedBy, Subtree, TheaterId,
 };
-use theater_supervision_policy::{Decision, Engine, Exit, Policy, Spec, StateChoice, Step, Strategy};
+use theater_supervision_policy::{Decision, Engine, Policy, Spec, StateChoice, Step, Strategy};
 use tokio::sync::Notify;
 
 use crate::callbacks;
 use crate::config::SupervisorPermissions;
 use crate::decide::{self, DECIDE};
 use crate::events::Followed;
+use crate::facts::fact;
 use crate::link::Linked;
 use crate::restart::{Members, Restart};
 
@@ -46,6 +47,8 @@ pub(crate) struct State {
     pub(crate) init: HashMap<TheaterId, Vec<u8>>,
     /// Whether a child's manifest lists the supervisor handler.
     pub(crate) supervisors: HashMap<TheaterId, bool>,
+    /// Incarnations that an operator ended; a later one is up, whoever started it.
+    pub(crate) stopped: HashMap<TheaterId, u32>,
 }
 
 /// A child that a restart has still to start.
@@ -81,6 +84,7 @@ impl Supervision {
             restarts: 0,
             init: HashMap::new(),
             supervisors: HashMap::new(),
+            stopped: HashMap::new(),
         };
         let followed = Followed::default();
         Arc::new(Self { actor, permissions, policy, followed, state: Mutex::new(state), settled: Notify::new() })
@@ -98,6 +102,12 @@ impl Supervision {
     /// The hook of exits: decides, where that needs nobody's answer.
     pub(crate) fn exited(self: &Arc<Self>, mut exit: ChildExit) {
         let mut state = self.lock();
+        self.revive(&mut state);
+        if exit.stopped_by == StoppedBy::Operator {
+            // Also where a restart was to take it along.
+            state.cancel(exit.child);
+            state.note_stopped(exit.child, exit.incarnation);
+        }
         if exit.stopped_by == StoppedBy::Itself {
             if let Some(waiting) = &mut state.beginning {
                 return waiting.push(exit);
@@ -134,9 +144,14 @@ impl Supervision {
     /// The hook of errs.
     pub(crate) fn erred(self: &Arc<Self>, erred: ChildErr) {
         let mut state = self.lock();
-        if !state.engine.speaks_of(erred.child, &erred.name, &erred.message) {
+        // One that is about to be stopped for a restart is not decided on again.
+        let is_followed = |awaited: &Awaited| !awaited.starting && erred.incarnation <= awaited.incarnation;
+        if state.awaited.get(&erred.child).is_some_and(is_followed)
+            || !state.engine.speaks_of(erred.child, &erred.name, &erred.message)
+        {
             return;
         }
+        self.revive(&mut state);
         let Some(at_ms) = self.actor.record_erred(&erred) else { return };
         let step = state.engine.erred(erred.child, &erred.name, &erred.message, erred.error_hash, at_ms);
         self.follow(state, step, Cause::Err(Box::new(erred)));
@@ -154,6 +169,10 @@ impl Supervision {
     /// Does what follows; callbacks come last, when the outcome is known.
     pub(crate) fn follow(self: &Arc<Self>, mut state: MutexGuard<'_, State>, step: Step, mut cause: Cause) {
         match step {
+            // What was to be decided no longer is. Where that is since a restart takes it along:
+            Step::Nothing if state.awaited.get(&cause.child()).is_some_and(|awaited| !awaited.starting) => {
+                state.hold_from(&mut cause);
+            }
             Step::Nothing => {}
             Step::Ask(question) => {
                 drop(state);
@@ -235,7 +254,7 @@ impl Supervision {
 
     /// The record of a child that was to be restarted by hand does not verify.
     pub(crate) fn reject(self: &Arc<Self>, child: TheaterId) {
-        let known = self.tree().and_then(|tree| tree.children().into_iter().find(|known| known.actor_id == child));
+        let known = self.tree().and_then(|tree| tree.child(child));
         let name = known.map_or_else(|| child.to_string(), |known| known.name);
         let error = ActorError::new(ErrorType::InstantiateFailed, "its record was rejected");
         let reason = theater::ExitReason::Abnormal(error);
@@ -267,7 +286,7 @@ impl Supervision {
     /// Has children that decisions leave down stopped, one after the other. Most have ended.
     fn leave_down(&self, down: Vec<TheaterId>) {
         let Some(tree) = self.tree() else { return };
-        let up = |child: &TheaterId| tree.children().iter().any(|known| known.actor_id == *child && known.is_alive());
+        let up = |child: &TheaterId| tree.child(*child).is_some_and(|known| known.is_alive());
         let down: Vec<TheaterId> = down.into_iter().filter(up).collect();
         if down.is_empty() {
             return;
@@ -339,6 +358,7 @@ impl State {
     pub(crate) fn forget_if_gone(&mut self, child: TheaterId) {
         if self.engine.spec(child).is_none() {
             self.init.remove(&child);
+            self.stopped.remove(&child);
             self.supervisors.remove(&child);
         }
     }
@@ -367,27 +387,5 @@ impl Cause {
             Self::Exit(exit) => exit.child,
             Self::Err(erred) => erred.child,
         }
-    }
-}
-
-/// What the engine is told of an exit.
-pub(crate) fn fact(exit: &ChildExit) -> Exit {
-    let message = match &exit.reason {
-        theater::ExitReason::Abnormal(error) => error.message.clone(),
-        _ => String::new(),
-    };
-    Exit {
-        child: exit.child,
-        name: exit.name.clone(),
-        incarnation: exit.incarnation,
-        reason: exit.reason.record(),
-        asked_by: match exit.stopped_by {
-            StoppedBy::Itself => AskedBy::Itself,
-            StoppedBy::Operator => AskedBy::Operator,
-            _ => AskedBy::Parent,
-        },
-        poison: exit.poison,
-        message,
-        error_hash: exit.error_hash,
     }
 }

@@ -138,16 +138,20 @@ impl HeldMailbox {
     /// Completes when an operator has been first.
     pub fn overtaken(&self) -> impl Future<Output = Overtaken> + Send + use<> {
         let actor = self.actor.clone();
-        async move {
-            let overtaken = || {
-                let inbox = lock(&actor.inbox);
-                let stopped = inbox.stopped_by == Some(StoppedBy::Operator);
-                let restarted = matches!(inbox.phase, Phase::Ended(_));
-                stopped.then_some(Overtaken::Stopped).or_else(|| restarted.then_some(Overtaken::Restarted))
-            };
-            actor.control.until(overtaken).await
-        }
+        async move { actor.control.until(|| overtaken(&actor)).await }
     }
+
+    /// Whether an operator has been first.
+    pub fn is_overtaken(&self) -> Option<Overtaken> {
+        overtaken(&self.actor)
+    }
+}
+
+fn overtaken(actor: &Actor) -> Option<Overtaken> {
+    let inbox = lock(&actor.inbox);
+    let stopped = inbox.stopped_by == Some(StoppedBy::Operator);
+    let restarted = matches!(inbox.phase, Phase::Ended(_));
+    stopped.then_some(Overtaken::Stopped).or_else(|| restarted.then_some(Overtaken::Restarted))
 }
 
 /// What an operator did to a child that waited for its restart.

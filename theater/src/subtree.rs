@@ -118,6 +118,11 @@ impl Subtree {
         self.actor.children().iter().map(ActorProcess::of).collect()
     }
 
+    /// One of these children; of another there is none.
+    pub fn child(&self, child: TheaterId) -> Option<ActorProcess> {
+        self.alive(child).map(|actor| ActorProcess::of(&actor))
+    }
+
     /// Starts a child and waits until its `init` has ended; `None` when it declined. `begun` is the
     /// event with which this began: the child's id derives from it, so that a spawn which a crash
     /// interrupted runs again as the same child.

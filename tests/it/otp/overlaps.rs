@@ -59,6 +59,26 @@ async fn a_bystander_that_is_terminated_while_its_group_waits_stays_down() {
 }
 
 #[tokio::test]
+async fn a_bystander_that_an_operator_stops_while_its_group_waits_stays_down() {
+    let stage = slow("one-for-all", &["a", "b", "c"]).await;
+    stage.crash("a").await;
+    stage.asleep(1_000).await;
+    stage.world.runtime.stop_actor(stage.child("b").id()).await.unwrap();
+    stage.advance(1_000);
+    stage.lives("c", 2).await;
+    tells(
+        stage.moves().await.split_once("c starts\n").unwrap().1,
+        "a ends: abnormal trap
+        c ends: shutdown
+        b ends: shutdown
+        a starts again: reset
+        c starts again: reset",
+    );
+    assert_eq!(stage.tell("restart b").await, "restarted");
+    stage.close().await;
+}
+
+#[tokio::test]
 async fn the_child_that_failed_may_be_terminated_while_its_group_waits_and_the_others_start() {
     let stage = slow("one-for-all", &["a", "b"]).await;
     stage.crash("a").await;

@@ -113,3 +113,34 @@ async fn without_a_cut_the_group_escalates_or_begins_anew() {
         world.close().await;
     }
 }
+
+#[tokio::test]
+async fn members_start_again_when_the_one_that_failed_is_terminated_before_there_is_a_cut() {
+    let stopped = Arc::new(tokio::sync::Notify::new());
+    let go = Arc::new(tokio::sync::Notify::new());
+    let target = Arc::new(Mutex::new(None));
+    let (aim, tell, wait) = (target.clone(), stopped.clone(), go.clone());
+    let builder = builder().at_steps(move |step| {
+        let hit = step.name == "restart.stopped" && aim.lock().unwrap().take_if(|b| *b == step.actor).is_some();
+        let (tell, wait) = (tell.clone(), wait.clone());
+        async move {
+            if hit {
+                tell.notify_one();
+                wait.notified().await;
+            }
+        }
+    });
+    let (world, boss, [a, b, c, _]) = group_in(World::with(&["relay", "rogue"], builder), "escalate").await;
+    *target.lock().unwrap() = Some(b.id());
+    assert!(world.try_ask(&a, "panic").await.is_err());
+    soon("the stop of b", stopped.notified()).await;
+    assert_eq!(soon("the answer", world.ask(&boss, "terminate a")).await, "done");
+    go.notify_one();
+    for member in [&b, &c] {
+        soon("the start", world.wait_for(member.id(), "actor_started", 2)).await;
+    }
+    assert_eq!(world.ask(&b, "log").await, "init");
+    assert_eq!(world.of_type(a.id(), "actor_started").await.len(), 1);
+    assert!(world.ask(&boss, "log").await.contains(&format!("child-error {}", a.id())));
+    world.close().await;
+}

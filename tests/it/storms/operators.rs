@@ -17,8 +17,14 @@ async fn in_backoff() -> (World, ActorHandle, ActorHandle) {
 }
 
 async fn calm(policy: &str) -> (World, ActorHandle, ActorHandle) {
+    calm_with(policy, "").await
+}
+
+/// What `keys` say is said of `one`.
+async fn calm_with(policy: &str, keys: &str) -> (World, ActorHandle, ActorHandle) {
     let world = World::new(&["relay", "counter"]);
-    let children = child("one", "counter", "restart_state = \"resume\"") + &child("two", "counter", "");
+    let one = format!("{keys}restart_state = \"resume\"");
+    let children = child("one", "counter", &one) + &child("two", "counter", "");
     supervisor(&world, "boss", &format!("{policy}{children}"));
     let boss = world.spawn("boss").await;
     let one = world.declared(&boss, "one");
@@ -112,5 +118,34 @@ async fn an_operators_restart_of_a_running_child_costs_nothing_of_a_budget() {
     crash(&world, &one).await;
     soon("the restart", world.wait_for(one.id(), "actor_started", 7)).await;
     assert!(is_running(&world, boss.id()));
+    world.close().await;
+}
+
+/// An operator's restart brings a child back into its group, and below the policy of spawned ones.
+#[tokio::test]
+async fn a_child_that_an_operator_restarted_is_supervised_as_before() {
+    let (world, boss, one) = calm("strategy = \"one-for-all\"\n").await;
+    world.runtime.restart_actor(one.id(), RestartFrom::Resume).await.unwrap();
+    assert_eq!(world.ask(&one, "get").await, "5");
+    crash(&world, &world.declared(&boss, "two")).await;
+    soon("the group's restart", world.wait_for(one.id(), "actor_started", 3)).await;
+    world.close().await;
+
+    let policy = "[handlers.spawned]\nrestart = \"transient\"\nrestart_state = \"resume\"\n";
+    let (world, boss, _) = calm_with(policy, "").await;
+    let spawned = world.handle(&world.ask(&boss, "spawn counter.toml").await);
+    world.runtime.restart_actor(spawned.id(), RestartFrom::Resume).await.unwrap();
+    crash(&world, &spawned).await;
+    soon("its restart", world.wait_for(spawned.id(), "actor_started", 3)).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_temporary_child_that_an_operator_restarted_may_fail() {
+    let (world, boss, one) = calm_with("", "restart = \"temporary\"\n").await;
+    world.runtime.restart_actor(one.id(), RestartFrom::Resume).await.unwrap();
+    crash(&world, &one).await;
+    soon("the decision", world.wait_for(boss.id(), "supervision_action", 1)).await;
+    assert_eq!(decisions(&world, boss.id()).await, [("stop".to_owned(), "temporary".to_owned())]);
     world.close().await;
 }

@@ -20,14 +20,6 @@ impl Life {
         event: &ChainEvent,
         data: &SupervisionAction,
     ) -> Result<Seen, StoreError> {
-        if data.at_ms < self.decided_at_ms {
-            let before = self.decided_at_ms;
-            return Ok(Seen::wrong(format!(
-                "its at_ms is {}, before that of the decision before, {before}",
-                data.at_ms
-            )));
-        }
-        self.decided_at_ms = data.at_ms;
         let mut seen = Seen::RIGHT;
         let is_next = |due: &Decision| due.actor == data.actor_id && due.error_hash == data.error_hash;
         if !self.due.front().is_some_and(is_next) {
@@ -37,6 +29,7 @@ impl Life {
                 return Ok(seen);
             }
         }
+        self.decided_at_ms = self.decided_at_ms.max(data.at_ms);
         let Some(due) = self.due.pop_front() else {
             return Ok(Seen::wrong("nothing is to be decided on its fact"));
         };
@@ -73,6 +66,12 @@ impl Life {
             if let Seen::Blind(why) = self.absorb(store, fact).await? {
                 return Ok(Seen::Blind(why));
             }
+        }
+        // Where `decide` might have been asked, a rule decides at the time of its fact.
+        let before = self.decided_at_ms;
+        let by_rule = data.rule.starts_with("errors[") && fact.as_ref().is_some_and(|fact| fact.at_ms() == at_ms);
+        if at_ms < before && !by_rule {
+            return Ok(Seen::wrong(format!("its at_ms is {at_ms}, before that of the decision before, {before}")));
         }
         if data.action == Action::Reject {
             return Ok(self.rejected(data, fact.as_ref()));

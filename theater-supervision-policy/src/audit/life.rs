@@ -261,8 +261,10 @@ impl Life {
             // Unless its guest asked, it is how a decision ends it, or a restart of its group.
             AskedBy::Parent => self.stopped_by_parent(child),
             AskedBy::Operator => {
-                self.of(child).stopped = Some(data.incarnation);
-                self.down(child, Down::Asked);
+                // Without an error hash it had not begun. A temporary one may be started again.
+                let before = u32::from(data.error_hash.is_zero());
+                self.of(child).stopped = Some(data.incarnation.saturating_sub(before));
+                self.engine.down(child, Down::Asked);
             }
             AskedBy::Itself => {
                 self.anticipate(child);
