@@ -103,7 +103,7 @@ pub(crate) fn admit(
 
 /// Whether one more child may be alive.
 fn room(call: &mut Call<'_, SupervisorHandler>) -> std::result::Result<(), SupervisorError> {
-    let alive = call.tree().children().iter().filter(|child| child.is_alive()).count();
+    let alive = call.tree().count_alive();
     let max = call.state().supervision.permissions.max_children;
     if alive < max as usize {
         return Ok(());

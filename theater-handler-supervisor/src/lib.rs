@@ -155,6 +155,8 @@ impl Handler for SupervisorHandler {
         let supervision = Supervision::new(cx.actor(), permissions, policy);
         let exits = supervision.clone();
         cx.exits(move |exit| exits.exited(exit))?;
+        let begins = supervision.clone();
+        cx.begins(move |child| begins.began(child))?;
         if rules {
             let errs = supervision.clone();
             cx.errs(move |erred| errs.erred(erred))?;

@@ -9,7 +9,7 @@ use theater::chain::data::SupervisionActionKind as Action;
 use theater::{
     ActorError, ActorRef, ChildErr, ChildExit, Digest, ErrorType, HeldMailbox, StoppedBy, Subtree, TheaterId,
 };
-use theater_supervision_policy::{Decision, Engine, Policy, Spec, StateChoice, Step, Strategy};
+use theater_supervision_policy::{Decision, Engine, Policy, RestartType, Spec, StateChoice, Step, Strategy};
 use tokio::sync::Notify;
 
 use crate::callbacks;
@@ -33,8 +33,8 @@ pub(crate) struct Supervision {
 
 pub(crate) struct State {
     pub(crate) engine: Engine,
-    /// While the declared children are started: exits wait until all were.
-    pub(crate) beginning: Option<Vec<ChildExit>>,
+    /// While the declared children are started: what happens to them waits until all were.
+    pub(crate) beginning: Option<Vec<Cause>>,
     /// The messages of children that are down and will be started again.
     pub(crate) held: HashMap<TheaterId, HeldMailbox>,
     /// Children that a restart has still to start.
@@ -106,11 +106,17 @@ impl Supervision {
         if exit.stopped_by == StoppedBy::Operator {
             // Also where a restart was to take it along.
             state.cancel(exit.child);
-            state.note_stopped(exit.child, exit.incarnation);
+            if state.leaves_when_stopped(exit.child) && !exit.restarting {
+                // As its parent's terminate-child.
+                state.engine.forget(exit.child);
+                state.forget_if_gone(exit.child);
+            } else {
+                state.note_stopped(exit.child, exit.incarnation);
+            }
         }
         if exit.stopped_by == StoppedBy::Itself {
             if let Some(waiting) = &mut state.beginning {
-                return waiting.push(exit);
+                return waiting.push(Cause::Exit(Box::new(exit)));
             }
             // One that an operator started meanwhile ended: that restart is no more.
             if state.awaited.get(&exit.child).is_some_and(|known| known.is_overtaken(&exit)) {
@@ -144,6 +150,9 @@ impl Supervision {
     /// The hook of errs.
     pub(crate) fn erred(self: &Arc<Self>, erred: ChildErr) {
         let mut state = self.lock();
+        if let Some(waiting) = &mut state.beginning {
+            return waiting.push(Cause::Err(Box::new(erred)));
+        }
         // One that is about to be stopped for a restart is not decided on again.
         let is_followed = |awaited: &Awaited| !awaited.starting && erred.incarnation <= awaited.incarnation;
         if state.awaited.get(&erred.child).is_some_and(is_followed)
@@ -247,9 +256,18 @@ impl Supervision {
     /// The declared children are started; what ended meanwhile is judged now.
     pub(crate) fn begun(self: &Arc<Self>) {
         let waiting = self.lock().beginning.take();
-        for exit in waiting.into_iter().flatten() {
-            self.exited(exit);
+        for cause in waiting.into_iter().flatten() {
+            match cause {
+                Cause::Exit(exit) => self.exited(*exit),
+                Cause::Err(erred) => self.erred(*erred),
+            }
         }
+    }
+
+    /// The hook of restarts by operators.
+    pub(crate) fn began(self: &Arc<Self>, child: TheaterId) {
+        self.revive(&mut self.lock());
+        self.follow_events(child);
     }
 
     /// The record of a child that was to be restarted by hand does not verify.
@@ -365,6 +383,12 @@ impl State {
 
     pub(crate) fn is_dynamic(&self) -> bool {
         self.engine.policy().strategy == Strategy::Dynamic
+    }
+
+    /// Whether its spec goes with it.
+    fn leaves_when_stopped(&self, child: TheaterId) -> bool {
+        let temporary = |spec: &Spec| spec.restart == RestartType::Temporary;
+        self.engine.spec(child).is_some_and(|spec| temporary(spec) || self.is_dynamic())
     }
 
     fn redelivers(&self, child: TheaterId, policy: &Policy) -> bool {

@@ -168,6 +168,7 @@ fn tell_parent(actor: &Arc<Actor>, reason: &ExitReason, error_hash: Digest, publ
         incarnation: actor.incarnation,
         reason: reason.clone(),
         stopped_by,
+        restarting: lock(&actor.inbox).is_kept(),
         poison,
         at_ms,
         fact,

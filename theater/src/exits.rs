@@ -52,6 +52,8 @@ pub struct ChildExit {
     pub reason: ExitReason,
     /// Who asked for it.
     pub stopped_by: StoppedBy,
+    /// Whether it was stopped for its next incarnation.
+    pub restarting: bool,
     /// Whether it failed on a message that had failed it before in just the same way.
     pub poison: bool,
     /// Supervision time, in ms.
@@ -77,7 +79,8 @@ impl ChildExit {
         fact: Digest,
     ) -> Self {
         let (stopped_by, error_hash) = (StoppedBy::Itself, Digest::ZERO);
-        Self { child, name, incarnation, reason, stopped_by, poison: false, at_ms, fact, error_hash, mailbox: None }
+        let (restarting, poison, mailbox) = (false, false, None);
+        Self { child, name, incarnation, reason, stopped_by, restarting, poison, at_ms, fact, error_hash, mailbox }
     }
 }
 

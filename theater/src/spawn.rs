@@ -22,6 +22,7 @@ use crate::recheck;
 use crate::recorder::Recorder;
 use crate::shared::Shared;
 use crate::stop;
+use crate::watch;
 
 /// What a new actor begins with.
 pub(crate) enum Origin {
@@ -135,10 +136,15 @@ pub(crate) struct FailedStart {
 /// go on to it.
 pub(crate) async fn restart(shared: Arc<Shared>, again: Again) -> Result<Started, SpawnError> {
     // Without a next incarnation the messages become dead letters, when this is dropped.
+    let by = again.by;
     let known = stop_and_hold(&shared, again.id, again.by).await;
     let (actor, plan) = follow(&shared, again, known.as_ref()).await?;
     drop(known);
-    bring_up::start(actor, plan).await
+    let started = bring_up::start(actor.clone(), plan).await;
+    if by == StoppedBy::Operator && matches!(started, Ok(Started::Running)) {
+        watch::tell_begun(&actor);
+    }
+    started
 }
 
 /// As [`restart`], but when the start fails the messages wait for the next attempt, and the fact is

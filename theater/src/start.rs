@@ -103,6 +103,17 @@ impl<'a> Start<'a> {
         Ok(())
     }
 
+    /// Has `hook` run when an operator has restarted a child, as [`Start::exits`] does.
+    ///
+    /// # Errors
+    /// Another handler of this actor listens already.
+    pub fn begins(&self, hook: impl FnMut(TheaterId) + Send + 'static) -> wasmtime::Result<()> {
+        if !self.actor.watch.begins(Box::new(hook)) {
+            return Err(wasmtime::Error::msg("another handler listens to the restarts of this actor's children"));
+        }
+        Ok(())
+    }
+
     /// Has the heads of the children's chains recorded in this actor's; the first handler that asks
     /// for it says how often.
     pub fn anchor(&self, mode: Anchor) {

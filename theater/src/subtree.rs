@@ -318,6 +318,15 @@ impl Subtree {
         }
     }
 
+    /// How many children run, or will again.
+    pub fn count_alive(&self) -> usize {
+        let alive = |actor: &&Arc<Actor>| {
+            let inbox = lock(&actor.inbox);
+            !inbox.is_over() || inbox.is_kept()
+        };
+        lock(&self.actor.family).children.iter().filter(alive).count()
+    }
+
     /// The incarnation of a child that is alive or whose messages wait.
     pub fn incarnation(&self, child: TheaterId) -> Option<u32> {
         self.alive(child).map(|actor| actor.incarnation)

@@ -23,6 +23,9 @@ pub struct ChildErr {
     pub error_hash: Digest,
 }
 
+/// Runs when an operator has restarted a child, on the operator's task: it must not wait.
+pub(crate) type BeginHook = Box<dyn FnMut(TheaterId) + Send>;
+
 /// Runs at each such call, on the child's task: it must not wait.
 pub(crate) type ErrHook = Box<dyn FnMut(ChildErr) + Send>;
 
@@ -36,6 +39,7 @@ pub(crate) struct Watch(Mutex<Option<Box<Hooks>>>);
 struct Hooks {
     exits: Hook<ExitHook>,
     errs: Hook<ErrHook>,
+    begins: Hook<BeginHook>,
 }
 
 impl Watch {
@@ -52,6 +56,12 @@ impl Watch {
         errs.is_none() && errs.replace(Arc::new(Mutex::new(hook))).is_none()
     }
 
+    pub(crate) fn begins(&self, hook: BeginHook) -> bool {
+        let mut hooks = lock(&self.0);
+        let begins = &mut hooks.get_or_insert_default().begins;
+        begins.is_none() && begins.replace(Arc::new(Mutex::new(hook))).is_none()
+    }
+
     pub(crate) fn clear(&self) {
         *lock(&self.0) = None;
     }
@@ -62,6 +72,17 @@ impl Watch {
 
     fn err_hook(&self) -> Hook<ErrHook> {
         lock(&self.0).as_ref()?.errs.clone()
+    }
+}
+
+/// Tells the parent's handler, if one listens, that an operator has restarted this actor.
+pub(crate) fn tell_begun(actor: &Actor) {
+    let parent = actor.parent.as_ref().and_then(std::sync::Weak::upgrade);
+    let hook = parent.and_then(|parent| lock(&parent.watch.0).as_ref()?.begins.clone());
+    let Some(hook) = hook else { return };
+    let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (lock(&hook))(actor.id)));
+    if told.is_err() {
+        crate::ending::fail_parent(actor);
     }
 }
 

@@ -93,3 +93,14 @@ async fn without_a_filter_or_the_export_nothing_is_told() {
     assert!(calls.iter().all(|call| call["function"] != "handle-child-event"));
     stage.close().await;
 }
+
+#[tokio::test]
+async fn a_child_that_an_operator_restarts_is_heard_of_again() {
+    let filters = "events = [{ types = [\"actor_started\"] }]\n";
+    let stage = Stage::of("warden", &events(filters, &children(&["a"]))).await;
+    until(&stage, 1).await;
+    stage.world.resume(&stage.child("a")).await;
+    let told = until(&stage, 2).await;
+    assert_eq!(told.len(), 2);
+    stage.close().await;
+}

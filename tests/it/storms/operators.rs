@@ -149,3 +149,18 @@ async fn a_temporary_child_that_an_operator_restarted_may_fail() {
     assert_eq!(decisions(&world, boss.id()).await, [("stop".to_owned(), "temporary".to_owned())]);
     world.close().await;
 }
+
+#[tokio::test]
+async fn an_operators_stop_of_a_temporary_child_takes_its_spec_along() {
+    let (world, boss, _) = calm("").await;
+    let id = world.ask(&boss, "start extra counter.toml temporary").await;
+    soon("the stop", world.runtime.stop_actor(id.parse().unwrap())).await.unwrap();
+    assert!(!world.ask(&boss, "which").await.contains("extra"));
+    // Its id is free again; an operator's restart keeps the spec.
+    let next = world.ask(&boss, "start extra counter.toml temporary").await;
+    assert_ne!(next, id);
+    world.resume(&world.handle(&next)).await;
+    assert!(world.ask(&boss, "which").await.contains("extra"));
+    assert_eq!(world.ask(&world.handle(&next), "get").await, "0");
+    world.close().await;
+}
