@@ -54,7 +54,7 @@ fn an_actor_imports_only_what_it_calls() {
     for actor in ["counter", "ledger", "audit", "worker"] {
         check(actor, &[RUNTIME], &[ACTOR, MESSAGES]);
     }
-    check("rogue", &[RUNTIME, SEND, SUPERVISOR], &[ACTOR, MESSAGES]);
+    check("rogue", &[RUNTIME, SEND, SUPERVISOR, SUPERVISION], &[ACTOR, MESSAGES]);
 }
 
 #[test]
