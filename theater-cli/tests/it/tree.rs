@@ -60,7 +60,9 @@ fn policy_budget_quarantine_and_errors_are_shown_live_and_afterwards() {
     running.ask(&format!("send {id} panic"));
     let live = until(&mut following, |tree| {
         ledger(tree)["incarnation"] == 3
-            && tree["children"][1]["incarnation"] == 2
+            // Once or twice: the second restart may come before the first has started it.
+            && tree["children"][1]["incarnation"].as_u64() >= Some(2)
+            && tree["children"][1]["status"] == "running"
             && ledger(tree)["status"] == "running"
     });
     assert_eq!(live["budget"]["used"], 1);
