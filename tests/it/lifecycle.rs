@@ -46,7 +46,7 @@ async fn short_lives() {
     for n in 0..10_000 {
         let actor = world.runtime.spawn_actor(manifest.clone()).await.unwrap();
         world.runtime.stop_actor(actor.id()).await.unwrap();
-        // What grows from here on is SQLite's page cache, by 2 to 3 KiB an actor until it has 64 MiB.
+        // SQLite's page cache still grows with the file, up to 64 MiB: some 2 KiB an actor.
         if n == 5_000 {
             world.runtime.flush().await.unwrap();
             before = Some(Footprint::now());
