@@ -5,6 +5,7 @@
 mod bare;
 mod latency;
 mod noisy;
+mod passers_by;
 mod restart;
 
 use clap::{Parser, Subcommand};
@@ -30,6 +31,12 @@ enum Bench {
         #[arg(long, value_enum, default_value_t = noisy::Noise::All)]
         noise: noisy::Noise,
     },
+    /// Memory while temporary children of one supervisor come and go: flat once SQLite's cache is full.
+    PassersBy {
+        /// How many.
+        #[arg(long, default_value_t = 1_000_000)]
+        children: usize,
+    },
     /// From a trap to the next incarnation serving, against a bare trap and a bare spawn.
     Restart {
         /// Crashes of one child.
@@ -46,6 +53,7 @@ fn main() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match bench {
         Bench::Noisy { seconds, actors, noise } => runtime.block_on(noisy::run(seconds, actors, noise)),
+        Bench::PassersBy { children } => runtime.block_on(passers_by::run(children)),
         // In a task, as whoever calls an actor is: the main thread would be woken for each answer.
         Bench::Restart { crashes, store } => runtime.block_on(async {
             #[expect(clippy::disallowed_methods, reason = "the client of a benchmark")]

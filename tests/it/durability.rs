@@ -2,77 +2,43 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use bytes::Bytes;
-use theater::chain::{ActorEntry, Answered, ChainStore, Commit, MemoryStore, PendingMessage};
-use theater::{ActorHandle, CallError, ChainEvent, Digest, Outside, StoreError, TheaterId};
+use theater::{ActorHandle, CallError, Outside};
 use theater_handler_message_server::HANDLE_REQUEST;
-use theater_tests::{World, builder};
+use theater_tests::{Tapped, World, builder};
 use tokio::sync::{Semaphore, watch};
 
-/// A store whose commits wait at a gate.
+/// The gate at which the commits of a store wait.
 #[derive(Clone)]
-struct Gated {
-    store: Arc<MemoryStore>,
-    gate: Arc<Semaphore>,
+struct Gate {
+    permits: Arc<Semaphore>,
     /// Events that have reached the gate.
     reached: watch::Sender<Vec<String>>,
 }
 
-impl Gated {
+impl Gate {
     fn new() -> Self {
-        Self {
-            store: Arc::new(MemoryStore::new()),
-            gate: Arc::new(Semaphore::new(0)),
-            reached: watch::Sender::default(),
-        }
+        Self { permits: Arc::new(Semaphore::new(0)), reached: watch::Sender::default() }
+    }
+
+    /// A store behind it.
+    fn store(&self) -> Tapped {
+        let Self { permits, reached } = self.clone();
+        Tapped::new(move |commit| {
+            let types: Vec<_> = commit.events.iter().map(|(_, event)| event.event_type.to_string()).collect();
+            reached.send_modify(|reached| reached.extend(types));
+            let permits = permits.clone();
+            async move { permits.acquire().await.unwrap().forget() }
+        })
     }
 
     fn open(&self) {
-        self.gate.add_permits(Semaphore::MAX_PERMITS / 2);
+        self.permits.add_permits(Semaphore::MAX_PERMITS / 2);
     }
 
     /// Waits until an event of this type has reached the gate `count` times.
     async fn reached(&self, event_type: &str, count: usize) {
         let mut reached = self.reached.subscribe();
         reached.wait_for(|types| types.iter().filter(|found| *found == event_type).count() >= count).await.unwrap();
-    }
-}
-
-#[async_trait]
-impl ChainStore for Gated {
-    async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
-        let types: Vec<_> = commit.events.iter().map(|(_, event)| event.event_type.to_string()).collect();
-        self.reached.send_modify(|reached| reached.extend(types));
-        self.gate.acquire().await.unwrap().forget();
-        self.store.commit(commit).await
-    }
-    async fn actor(&self, actor: TheaterId) -> Result<Option<ActorEntry>, StoreError> {
-        self.store.actor(actor).await
-    }
-    async fn actors(&self, after: Option<TheaterId>, max: usize) -> Result<Vec<ActorEntry>, StoreError> {
-        self.store.actors(after, max).await
-    }
-    async fn children(&self, parent: TheaterId, max: usize) -> Result<Vec<ActorEntry>, StoreError> {
-        self.store.children(parent, max).await
-    }
-    async fn events(&self, actor: TheaterId, from: u64, max: usize) -> Result<Vec<ChainEvent>, StoreError> {
-        self.store.events(actor, from, max).await
-    }
-    async fn state(&self, hash: Digest) -> Result<Option<Bytes>, StoreError> {
-        self.store.state(hash).await
-    }
-    async fn component(&self, digest: Digest) -> Result<Option<Bytes>, StoreError> {
-        self.store.component(digest).await
-    }
-    async fn manifest(&self, digest: Digest) -> Result<Option<Bytes>, StoreError> {
-        self.store.manifest(digest).await
-    }
-    async fn pending(&self, receiver: Option<TheaterId>, max: usize) -> Result<Vec<PendingMessage>, StoreError> {
-        self.store.pending(receiver, max).await
-    }
-    async fn answered(&self, message_id: &str) -> Result<Option<Answered>, StoreError> {
-        self.store.answered(message_id).await
     }
 }
 
@@ -87,17 +53,17 @@ async fn call(actor: &ActorHandle, durable: bool) -> Result<Option<Vec<u8>>, Cal
     Ok(answer)
 }
 
-fn world(durability: &str) -> (World, Gated) {
-    let store = Gated::new();
-    let world = World::with(&["counter"], builder().store(store.clone()));
+fn world(durability: &str) -> (World, Gate) {
+    let gate = Gate::new();
+    let world = World::with(&["counter"], builder().store(gate.store()));
     let handlers = "[[handlers]]\ntype = \"runtime\"\n[[handlers]]\ntype = \"message-server\"\n";
     world.manifest("one", "counter", &format!("durability = \"{durability}\"\n{handlers}"));
-    (world, store)
+    (world, gate)
 }
 
 #[tokio::test]
 async fn batched_answers_inside_the_process_before_the_commit_and_outside_after_it() {
-    let (world, store) = world("batched");
+    let (world, gate) = world("batched");
     let actor = world.spawn("one").await;
     // Nothing is committed yet, and the answer is here.
     assert_eq!(call(&actor, false).await.unwrap().as_deref(), Some(&b"1"[..]));
@@ -108,40 +74,40 @@ async fn batched_answers_inside_the_process_before_the_commit_and_outside_after_
     tokio::select! {
         biased;
         _ = &mut durable => panic!("answered before the commit"),
-        () = store.reached("actor_started", 1) => {}
+        () = gate.reached("actor_started", 1) => {}
     }
     for _ in 0..1_000 {
         assert!(futures_poll(&mut durable).await.is_none(), "answered before the commit");
     }
-    store.open();
+    gate.open();
     assert_eq!(durable.await.unwrap().0.as_deref(), Some(&b"2"[..]));
     world.close().await;
 }
 
 #[tokio::test]
 async fn sync_answers_only_after_the_commit() {
-    let (world, store) = world("sync");
+    let (world, gate) = world("sync");
     let mut start = Box::pin(world.try_spawn("one"));
     tokio::select! {
         biased;
         _ = &mut start => panic!("started before init was committed"),
-        () = store.reached("actor_started", 1) => {}
+        () = gate.reached("actor_started", 1) => {}
     }
-    store.gate.add_permits(100);
+    gate.permits.add_permits(100);
     let actor = start.await.unwrap();
     world.runtime.flush().await.unwrap();
-    let left = store.gate.forget_permits(usize::MAX);
+    let left = gate.permits.forget_permits(usize::MAX);
     assert!(left > 0);
     let mut answer = Box::pin(call(&actor, false));
     tokio::select! {
         biased;
         _ = &mut answer => panic!("answered before the commit"),
-        () = store.reached("message_accepted", 1) => {}
+        () = gate.reached("message_accepted", 1) => {}
     }
     for _ in 0..1_000 {
         assert!(futures_poll(&mut answer).await.is_none(), "answered before the commit");
     }
-    store.open();
+    gate.open();
     assert_eq!(answer.await.unwrap().as_deref(), Some(&b"1"[..]));
     world.close().await;
 }
@@ -176,13 +142,13 @@ async fn futures_poll<F: std::future::Future + Unpin>(future: &mut F) -> Option<
 
 #[tokio::test]
 async fn a_message_from_outside_is_processed_once_however_often_it_comes() {
-    let (world, store) = world("batched");
+    let (world, gate) = world("batched");
     let actor = world.spawn("one").await;
     // The same id before its answer is durable, after it, and at the same time.
     assert_eq!(call(&actor, false).await.unwrap().as_deref(), Some(&b"1"[..]));
     let mut again = Box::pin(call(&actor, false));
     assert!(futures_poll(&mut again).await.is_none());
-    store.open();
+    gate.open();
     assert_eq!(again.await.unwrap().as_deref(), Some(&b"1"[..]));
     assert_eq!(call(&actor, true).await.unwrap().as_deref(), Some(&b"1"[..]));
     let twice = Outside { source: "gate", n: 7 };

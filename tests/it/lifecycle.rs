@@ -2,7 +2,7 @@
 
 use theater::{ManifestConfig, RestartFrom};
 use theater_store_sqlite::SqliteStore;
-use theater_tests::{World, builder};
+use theater_tests::{World, alone, builder, resident};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_actors_are_alive_at_once() {
@@ -27,15 +27,7 @@ async fn a_thousand_actors_are_alive_at_once() {
 /// Runs in a process of its own: other tests would be counted too.
 #[test]
 fn ten_thousand_short_lives_leave_nothing_behind() {
-    const ALONE: &str = "THEATER_TESTS_ALONE";
-    if std::env::var_os(ALONE).is_some() {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        return runtime.block_on(short_lives());
-    }
-    let mut alone = std::process::Command::new(std::env::current_exe().unwrap());
-    alone.args(["--exact", "lifecycle::ten_thousand_short_lives_leave_nothing_behind", "--nocapture"]);
-    let output = alone.env(ALONE, "1").output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    alone("lifecycle::ten_thousand_short_lives_leave_nothing_behind", short_lives());
 }
 
 async fn short_lives() {
@@ -73,11 +65,9 @@ struct Footprint {
 
 impl Footprint {
     fn now() -> Self {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap();
-        let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         let count = |folder: &str| std::fs::read_dir(folder).unwrap().count();
         Self {
-            rss_kib: rss.trim().trim_end_matches(" kB").parse().unwrap(),
+            rss_kib: resident(),
             files: count("/proc/self/fd"),
             threads: count("/proc/self/task"),
             tasks: tokio::runtime::Handle::current().metrics().num_alive_tasks(),

@@ -2,6 +2,10 @@
 //! readers of its chains.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod alone;
+mod passers_by;
+mod tapped;
+
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,6 +19,10 @@ use theater_handler_message_server::{HANDLE_REQUEST, HANDLE_SEND, MessageServerH
 use theater_handler_runtime::RuntimeHandler;
 use theater_handler_supervisor::{SupervisorHandler, SupervisorHostConfig};
 use theater_supervision_policy::DecisionAudit;
+
+pub use alone::alone;
+pub use passers_by::{PassersBy, resident};
+pub use tapped::Tapped;
 
 /// The entries of an actor that logs and takes messages.
 pub const HANDLERS: &str = "

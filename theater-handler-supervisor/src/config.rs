@@ -32,16 +32,9 @@ impl SupervisorConfig {
     /// Every fault of the entry of a manifest in `folder`, that of the children's manifests included.
     pub(crate) fn faults(&self, folder: &Path) -> Vec<ConfigFault> {
         let fault = |Fault { key, reason }: Fault| ConfigFault { key, reason };
-        let (policy, mut faults) = match self.policy() {
-            Ok((policy, _)) => (Some(policy), Vec::new()),
-            Err(faults) => (None, faults.into_iter().map(fault).collect()),
-        };
+        let mut faults: Vec<_> = self.policy().err().into_iter().flatten().map(fault).collect();
         // Where the policy has faults the manifests that it names are looked at all the same.
-        let named: Vec<String> = match &policy {
-            Some(policy) => policy.children.iter().map(|child| child.manifest.clone()).collect(),
-            None => self.named().map(|manifest| manifest.unwrap_or_default().to_owned()).collect(),
-        };
-        for (place, manifest) in named.iter().enumerate().filter(|(_, manifest)| !manifest.is_empty()) {
+        for (place, manifest) in self.named() {
             if let Err(reason) = manifests::readable(folder, manifest) {
                 let key = vec!["children".to_owned(), place.to_string(), "manifest".to_owned()];
                 faults.push(ConfigFault { key, reason });
@@ -50,9 +43,11 @@ impl SupervisorConfig {
         faults
     }
 
-    fn named(&self) -> impl Iterator<Item = Option<&str>> {
+    /// The manifests of children, by the places of these.
+    fn named(&self) -> impl Iterator<Item = (usize, &str)> {
         let children = self.entry.get("children").and_then(toml::Value::as_array);
-        children.into_iter().flatten().map(|child| child.get("manifest")?.as_str())
+        let named = children.into_iter().flatten().map(|child| child.get("manifest")?.as_str());
+        named.enumerate().filter_map(|(place, manifest)| Some((place, manifest.filter(|path| !path.is_empty())?)))
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use theater::chain::data::SupervisionActionKind;
 use theater::{ActorError, ChildError, Digest, SpawnError, StoppedBy, Subtree, TheaterId};
-use theater_supervision_policy::{Down, RestartType, Spec, Strategy};
+use theater_supervision_policy::{Spec, Strategy};
 
 use crate::manifests;
 use crate::supervision::Supervision;
@@ -24,7 +24,7 @@ impl Supervision {
         self.permitted(tree)?;
         self.lock().beginning = Some(Vec::new());
         self.start_all(tree, again).await?;
-        self.begun();
+        self.all_started();
         Ok(())
     }
 
@@ -39,11 +39,7 @@ impl Supervision {
                     self.follow_events(child);
                 }
                 Ok(false) => {
-                    let mut state = self.lock();
-                    state.engine.down(child, Down::Declined);
-                    if spec.restart == RestartType::Temporary {
-                        state.engine.forget(child);
-                    }
+                    self.lock().declined(child);
                 }
                 Err(error) => {
                     for child in started.into_iter().rev() {
@@ -122,15 +118,8 @@ impl Supervision {
 }
 
 fn failed(spec: &Spec, error: &SpawnError) -> ActorError {
-    let (kind, data) = match error {
-        SpawnError::Failed { error, .. } => (error.kind, error.data.clone()),
-        error => (error.kind(), None),
-    };
-    let cause = match error {
-        SpawnError::Failed { error, .. } => error.message.clone(),
-        error => error.to_string(),
-    };
-    let mut failed = ActorError::new(kind, format!("child `{}` did not start: {cause}", spec.id));
-    (failed.data, failed.deterministic) = (data, false);
+    let cause = error.as_actor_error();
+    let mut failed = ActorError::new(cause.kind, format!("child `{}` did not start: {}", spec.id, cause.message));
+    (failed.data, failed.deterministic) = (cause.data, false);
     failed
 }

@@ -156,7 +156,7 @@ impl Handler for SupervisorHandler {
         let exits = supervision.clone();
         cx.exits(move |exit| exits.exited(exit))?;
         let begins = supervision.clone();
-        cx.begins(move |child| begins.began(child))?;
+        cx.begins(move |child| begins.operator_restarted(child))?;
         if rules {
             let errs = supervision.clone();
             cx.errs(move |erred| errs.erred(erred))?;

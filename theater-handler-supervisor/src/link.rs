@@ -43,7 +43,7 @@ impl State {
 
     /// An incarnation of a child has begun from its group's cut, with the messages that it is to
     /// begin again.
-    pub(crate) fn begun(&mut self, child: TheaterId) {
+    pub(crate) fn has_left_cut(&mut self, child: TheaterId) {
         let Some(group) = self.group(child) else { return };
         if let Some(linked) = self.linked.get_mut(&group) {
             linked.waiting.remove(&child);

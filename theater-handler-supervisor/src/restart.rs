@@ -145,16 +145,16 @@ impl Supervision {
     async fn wait(self: &Arc<Self>, restart: &Restart) {
         let child = restart.members.child;
         let asked = self.lock().held.get(&child).map(theater::HeldMailbox::overtaken);
-        let delay = self.actor.timer(Duration::from_millis(restart.delay_ms));
-        let Some(asked) = asked else {
-            return if restart.delay_ms > 0 {
-                delay.await
-            };
+        let delay = async {
+            if restart.delay_ms > 0 {
+                self.actor.timer(Duration::from_millis(restart.delay_ms)).await;
+            }
         };
+        let Some(asked) = asked else { return delay.await };
         tokio::select! {
             biased;
             overtaken = asked => self.overtaken(child, restart.number, overtaken),
-            () = async { if restart.delay_ms > 0 { delay.await } } => {}
+            () = delay => {}
         }
     }
 
@@ -185,7 +185,7 @@ impl Supervision {
             let Some(attempt) = self.begin_start(child, restart) else { continue };
             let attempted = tree.attempt(attempt).await;
             if attempted.as_ref().err().is_none_or(|failed| failed.exit.is_some()) {
-                self.lock().begun(child);
+                self.lock().has_left_cut(child);
             }
             self.taken_over(child, restart.number);
             match attempted {
@@ -258,9 +258,7 @@ impl Supervision {
         }
         let awaited = state.awaited.remove(&child);
         if !runs {
-            state.engine.down(child, Down::Declined);
-            state.forget_if_gone(child);
-            return;
+            return state.declined(child);
         }
         state.engine.up(child);
         match awaited.and_then(|awaited| awaited.early) {
@@ -295,22 +293,19 @@ impl Supervision {
             SpawnError::Running(_) => {
                 // An operator was first.
                 state.cancel(child);
-                state.begun(child);
+                state.has_left_cut(child);
                 state.engine.up(child);
                 return None;
             }
             _ => {}
         }
-        let error = error_of(&failed.error);
-        let name = failed.exit.as_ref().map(|exit| exit.name.clone());
         let mut cause = Cause::Exit(Box::new(match failed.exit {
             Some(exit) => exit,
-            None => self.no_incarnation(child, name.unwrap_or_default(), &error)?,
+            None => self.no_incarnation(child, &failed.error.as_actor_error())?,
         }));
         let at_ms = self.actor.at_ms();
         if let SpawnError::Rejected { .. } = &failed.error {
-            let hash = None;
-            let decisions = state.engine.rejected(child, hash, at_ms);
+            let decisions = state.engine.rejected(child, None, at_ms);
             self.carry_out(&mut state, &decisions, &mut cause);
             return None;
         }
@@ -338,19 +333,12 @@ impl Supervision {
     }
 
     /// The fact of a start that failed before an incarnation began.
-    fn no_incarnation(&self, child: TheaterId, name: String, error: &ActorError) -> Option<ChildExit> {
+    fn no_incarnation(&self, child: TheaterId, error: &ActorError) -> Option<ChildExit> {
         let known = self.tree()?.child(child);
         let incarnation = known.as_ref().map_or(0, |known| known.incarnation) + 1;
-        let name = known.map_or(name, |known| known.name);
+        let name = known.map(|known| known.name).unwrap_or_default();
         let at_ms = self.actor.at_ms();
         let fact = self.actor.record_failed_start(child, incarnation, error)?;
         Some(ChildExit::of_failed_start(child, name, incarnation, ExitReason::Abnormal(error.clone()), at_ms, fact))
-    }
-}
-
-fn error_of(error: &SpawnError) -> ActorError {
-    match error {
-        SpawnError::Failed { error, .. } => error.clone(),
-        error => ActorError::new(error.kind(), error.to_string()),
     }
 }

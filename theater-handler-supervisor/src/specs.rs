@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use theater::wit::WitActorError;
 use theater::{ActorProcess, ActorStatus, Call, ChildError, Result, StoppedBy, Subtree, TheaterId};
-use theater_supervision_policy::{AutoShutdown, Down, RestartType, Spec, StateChoice};
+use theater_supervision_policy::{AutoShutdown, Down, Spec, StateChoice};
 
 use crate::SupervisorHandler;
 use crate::error::SupervisorError;
@@ -52,7 +52,6 @@ async fn start(call: &mut Call<'_, SupervisorHandler>, asked: ChildSpec) -> Answ
     }
     let manifest = admit(call, &spec.manifest)?;
     supervision.note_kind(child, manifest.handlers.iter().map(|entry| entry.name.as_str()));
-    let temporary = spec.restart == RestartType::Temporary;
     {
         let mut state = supervision.lock();
         state.engine.specified(child, spec);
@@ -66,12 +65,7 @@ async fn start(call: &mut Call<'_, SupervisorHandler>, asked: ChildSpec) -> Answ
             Ok(Some(child))
         }
         Ok(None) => {
-            let mut state = supervision.lock();
-            state.engine.down(child, Down::Declined);
-            if temporary {
-                state.engine.forget(child);
-            }
-            state.forget_if_gone(child);
+            supervision.lock().declined(child);
             Ok(None)
         }
         Err(error) => {
@@ -194,11 +188,7 @@ pub(crate) async fn restart(
             supervision.lock().engine.up(child);
             supervision.follow_events(child);
         }
-        Ok(None) => {
-            let mut state = supervision.lock();
-            state.engine.down(child, Down::Declined);
-            state.forget_if_gone(child);
-        }
+        Ok(None) => supervision.lock().declined(child),
         Err(theater::SpawnError::Rejected { .. }) => supervision.reject(child),
         Err(_) => {}
     }
@@ -250,8 +240,7 @@ pub(crate) async fn stop(
         // It may have failed just before it was asked, so that a restart was decided meanwhile.
         state.cancel(child);
         state.engine.down(child, Down::Asked);
-        let temporary = state.engine.spec(child).is_some_and(|spec| spec.restart == RestartType::Temporary);
-        if temporary || state.is_dynamic() {
+        if state.leaves_when_stopped(child) {
             state.engine.forget(child);
         }
         state.forget_if_gone(child);

@@ -9,7 +9,7 @@ use theater::chain::data::SupervisionActionKind as Action;
 use theater::{
     ActorError, ActorRef, ChildErr, ChildExit, Digest, ErrorType, HeldMailbox, StoppedBy, Subtree, TheaterId,
 };
-use theater_supervision_policy::{Decision, Engine, Policy, RestartType, Spec, StateChoice, Step, Strategy};
+use theater_supervision_policy::{Decision, Down, Engine, Policy, RestartType, Spec, StateChoice, Step, Strategy};
 use tokio::sync::Notify;
 
 use crate::callbacks;
@@ -254,7 +254,7 @@ impl Supervision {
     }
 
     /// The declared children are started; what ended meanwhile is judged now.
-    pub(crate) fn begun(self: &Arc<Self>) {
+    pub(crate) fn all_started(self: &Arc<Self>) {
         let waiting = self.lock().beginning.take();
         for cause in waiting.into_iter().flatten() {
             match cause {
@@ -265,7 +265,7 @@ impl Supervision {
     }
 
     /// The hook of restarts by operators.
-    pub(crate) fn began(self: &Arc<Self>, child: TheaterId) {
+    pub(crate) fn operator_restarted(self: &Arc<Self>, child: TheaterId) {
         self.revive(&mut self.lock());
         self.follow_events(child);
     }
@@ -372,6 +372,15 @@ impl State {
         self.awaited.remove(&child).is_some()
     }
 
+    /// Its `init` declined: a spec is kept without an instance, but that of a temporary child.
+    pub(crate) fn declined(&mut self, child: TheaterId) {
+        self.engine.down(child, Down::Declined);
+        if self.engine.spec(child).is_some_and(|spec| spec.restart == RestartType::Temporary) {
+            self.engine.forget(child);
+        }
+        self.forget_if_gone(child);
+    }
+
     /// Forgets what is kept of a child whose spec is gone.
     pub(crate) fn forget_if_gone(&mut self, child: TheaterId) {
         if self.engine.spec(child).is_none() {
@@ -386,7 +395,7 @@ impl State {
     }
 
     /// Whether its spec goes with it.
-    fn leaves_when_stopped(&self, child: TheaterId) -> bool {
+    pub(crate) fn leaves_when_stopped(&self, child: TheaterId) -> bool {
         let temporary = |spec: &Spec| spec.restart == RestartType::Temporary;
         self.engine.spec(child).is_some_and(|spec| temporary(spec) || self.is_dynamic())
     }

@@ -183,8 +183,7 @@ impl From<SpawnError> for SupervisionError {
             SpawnError::NotFound(_) => Self::NotFound,
             SpawnError::Running(_) => Self::Running,
             SpawnError::Permission { .. } | SpawnError::Cycle(_) => Self::Denied(error.to_string()),
-            SpawnError::Failed { error, .. } => Self::FailedToStart((&error).into()),
-            error => Self::failed(error.kind(), error.to_string()),
+            error => Self::FailedToStart((&error.as_actor_error()).into()),
         }
     }
 }

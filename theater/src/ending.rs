@@ -210,9 +210,7 @@ fn conclude(actor: &Arc<Actor>, reason: &ExitReason, fact: Option<ChildExit>, pu
     match (hook, fact) {
         (Some(hook), Some(mut exit)) => {
             exit.mailbox = hold.then(|| HeldMailbox::for_supervisor(actor.clone(), failed.clone()));
-            if !watch::tell_exit(&hook, exit) {
-                fail_parent(actor);
-            }
+            watch::tell(actor, &hook, exit);
         }
         (None, Some(exit)) if !published => *lock(&actor.failed_start) = Some(Box::new(exit)),
         _ => {}

@@ -183,6 +183,14 @@ pub enum SpawnError {
 }
 
 impl SpawnError {
+    /// As the error of an actor: what a supervisor sees of a child that did not start.
+    pub fn as_actor_error(&self) -> ActorError {
+        match self {
+            Self::Failed { error, .. } => error.clone(),
+            error => ActorError::new(error.kind(), error.to_string()),
+        }
+    }
+
     /// The kind of error that a supervisor sees.
     pub fn kind(&self) -> ErrorType {
         match self {

@@ -328,11 +328,6 @@ impl ActorRef {
         }
     }
 
-    /// Whether the actor is to end.
-    pub fn is_ending(&self) -> bool {
-        self.actor.upgrade().is_none_or(|actor| actor.control.is_stopping() || lock(&actor.family).closed)
-    }
-
     /// Records that this handler failed, or that a callback answered `err`: it changes nothing else.
     pub fn record_error(&self, phase: impl Into<String>, message: &str) {
         if let Some(actor) = self.actor.upgrade() {

@@ -1,11 +1,13 @@
 //! What a handler of a parent watches in its children: their exits, and the calls that they refuse.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
 use theater_chain::{Digest, TheaterId};
 
 use crate::actor::{Actor, lock};
-use crate::exits::{ChildExit, ExitHook};
+use crate::ending;
+use crate::exits::ExitHook;
 
 /// A call of a child answered `err`.
 #[derive(Debug, Clone)]
@@ -45,21 +47,15 @@ struct Hooks {
 impl Watch {
     /// Whether nobody listened before.
     pub(crate) fn exits(&self, hook: ExitHook) -> bool {
-        let mut hooks = lock(&self.0);
-        let exits = &mut hooks.get_or_insert_default().exits;
-        exits.is_none() && exits.replace(Arc::new(Mutex::new(hook))).is_none()
+        set(&mut lock(&self.0).get_or_insert_default().exits, hook)
     }
 
     pub(crate) fn errs(&self, hook: ErrHook) -> bool {
-        let mut hooks = lock(&self.0);
-        let errs = &mut hooks.get_or_insert_default().errs;
-        errs.is_none() && errs.replace(Arc::new(Mutex::new(hook))).is_none()
+        set(&mut lock(&self.0).get_or_insert_default().errs, hook)
     }
 
     pub(crate) fn begins(&self, hook: BeginHook) -> bool {
-        let mut hooks = lock(&self.0);
-        let begins = &mut hooks.get_or_insert_default().begins;
-        begins.is_none() && begins.replace(Arc::new(Mutex::new(hook))).is_none()
+        set(&mut lock(&self.0).get_or_insert_default().begins, hook)
     }
 
     pub(crate) fn clear(&self) {
@@ -69,45 +65,46 @@ impl Watch {
     pub(crate) fn exit_hook(&self) -> Hook<ExitHook> {
         lock(&self.0).as_ref()?.exits.clone()
     }
+}
 
-    fn err_hook(&self) -> Hook<ErrHook> {
-        lock(&self.0).as_ref()?.errs.clone()
+fn set<H>(slot: &mut Hook<H>, hook: H) -> bool {
+    let is_free = slot.is_none();
+    if is_free {
+        *slot = Some(Arc::new(Mutex::new(hook)));
+    }
+    is_free
+}
+
+/// Runs a hook of the actor's parent. One that panics is the parent's failure.
+pub(crate) fn tell<T>(actor: &Actor, hook: &Mutex<Box<dyn FnMut(T) + Send>>, what: T) {
+    if catch_unwind(AssertUnwindSafe(|| (lock(hook))(what))).is_err() {
+        ending::fail_parent(actor);
     }
 }
 
-/// Tells the parent's handler, if one listens, that an operator has restarted this actor.
+/// The hook of the actor's parent, if one listens.
+fn parents<H>(actor: &Actor, which: impl FnOnce(&Hooks) -> Hook<H>) -> Hook<H> {
+    let parent = actor.parent.as_ref()?.upgrade()?;
+    which(lock(&parent.watch.0).as_ref()?)
+}
+
+/// Tells the parent's handler that an operator has restarted this actor.
 pub(crate) fn tell_begun(actor: &Actor) {
-    let parent = actor.parent.as_ref().and_then(std::sync::Weak::upgrade);
-    let hook = parent.and_then(|parent| lock(&parent.watch.0).as_ref()?.begins.clone());
-    let Some(hook) = hook else { return };
-    let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (lock(&hook))(actor.id)));
-    if told.is_err() {
-        crate::ending::fail_parent(actor);
+    if let Some(hook) = parents(actor, |hooks| hooks.begins.clone()) {
+        tell(actor, &hook, actor.id);
     }
 }
 
-/// Runs the parent's hook; `false`: it panicked.
-pub(crate) fn tell_exit(hook: &Mutex<ExitHook>, exit: ChildExit) -> bool {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (lock(hook))(exit))).is_ok()
-}
-
-/// Tells the parent's handler, if one listens, that a call of this actor answered `err`.
+/// Tells the parent's handler that a call of this actor answered `err`.
 pub(crate) fn tell_err(actor: &Actor, message: &str, error_hash: Digest) {
-    let Some(parent) = actor.parent.as_ref().and_then(std::sync::Weak::upgrade) else {
-        return;
-    };
-    let Some(hook) = parent.watch.err_hook() else {
-        return;
-    };
-    let erred = ChildErr {
-        child: actor.id,
-        name: actor.name().to_owned(),
-        incarnation: actor.incarnation,
-        message: message.to_owned(),
-        error_hash,
-    };
-    let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| (lock(&hook))(erred)));
-    if told.is_err() {
-        crate::ending::fail_parent(actor);
+    if let Some(hook) = parents(actor, |hooks| hooks.errs.clone()) {
+        let erred = ChildErr {
+            child: actor.id,
+            name: actor.name().to_owned(),
+            incarnation: actor.incarnation,
+            message: message.to_owned(),
+            error_hash,
+        };
+        tell(actor, &hook, erred);
     }
 }

@@ -1,15 +1,13 @@
 //! Many children, many ends, deep trees. Figures are printed: run with `--nocapture`.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use theater::sources::{Sources as _, SystemSources};
 use theater::{ActorHandle, ExitReason, SpawnError};
-use theater_store_sqlite::SqliteStore;
-use theater_tests::{HANDLERS, World, builder};
+use theater_tests::{HANDLERS, PassersBy, World, alone};
 
-use super::{child, decisions, rogue, soon, supervisor, text};
+use super::{child, decisions, soon, supervisor, text};
 
 /// A supervisor of any number of counters, with this many of them.
 async fn crowd(world: &World, policy: &str, size: usize) -> (ActorHandle, Vec<ActorHandle>) {
@@ -146,82 +144,21 @@ async fn a_chain_of_spawns_ends_at_the_depth_limit() {
     world.close().await;
 }
 
-/// Resident memory, in KiB.
-fn resident() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
-}
-
-async fn pass_by(world: &World, boss: &ActorHandle) {
-    let brief = world.handle(&world.try_call(boss, "start").await.unwrap());
-    world.try_call(&brief, "shutdown").await.unwrap();
-}
-
-/// Children that are started, do a thing and end, `total` of them; memory after each tenth.
-#[expect(clippy::print_stdout, reason = "figures")]
-async fn passers_by(total: usize) -> Vec<u64> {
-    let data = tempfile::tempdir().unwrap();
-    let world = World::with(&["rogue"], builder().store(SqliteStore::open(data.path()).unwrap()));
-    rogue(&world, "brief", "");
-    let policy = format!("strategy = \"dynamic\"\n{}", child("template", "brief", "restart = \"temporary\""));
-    // A guest that keeps nothing of them itself.
-    world.manifest("boss", "rogue", &format!("{HANDLERS}\n[[handlers]]\ntype = \"supervisor\"\n{policy}"));
-    let boss = world.spawn("boss").await;
-    let mut memory = Vec::new();
-    let sources = SystemSources::new();
-    for _ in 0..10 {
-        for _ in 0..total / 1_000 {
-            join_all((0..100).map(|_| pass_by(&world, &boss))).await;
-        }
-        soon("they have ended", async {
-            while world.runtime.actors().len() > 1 {
-                tokio::task::yield_now().await;
-            }
-        })
-        .await;
-        world.runtime.flush().await.unwrap();
-        memory.push(resident());
-    }
-    report("short-lived children", total, sources.monotonic());
-    assert!(world.runtime.actor(boss.id()).unwrap().children.is_empty());
-    world.runtime.shutdown().await.unwrap();
-    let mut line = String::new();
-    memory.iter().for_each(|kib| write!(line, " {}", kib / 1024).unwrap());
-    println!("resident memory after each tenth of {total}, in MiB:{line}");
-    memory
-}
-
-/// In a process of its own: in this one the other tests use memory, too.
+/// In a process of its own: in this one the other tests use memory, too. A million of them is
+/// `cargo xtask bench passers-by`.
 #[cfg(target_os = "linux")]
 #[test]
 fn short_lived_children_leave_no_memory_behind() {
-    let (_, module) = module_path!().split_once("::").unwrap();
-    let name = format!("{module}::twenty_thousand_short_lived_children");
-    let alone = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", &name, "--nocapture"])
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&alone.stdout);
-    assert!(alone.status.success() && said.contains("1 passed"), "{said}\n{}", String::from_utf8_lossy(&alone.stderr));
-}
-
-#[cfg(target_os = "linux")]
-#[tokio::test]
-#[ignore = "has a process to itself: see short_lived_children_leave_no_memory_behind"]
-async fn twenty_thousand_short_lived_children() {
-    let memory = passers_by(20_000).await;
-    // SQLite's cache has its size by then.
-    let (early, late) = (memory[6], memory[9]);
-    assert!(late < early + early / 10, "{memory:?}");
-}
-
-/// `cargo test --release -p theater-tests --test it a_million -- --ignored --nocapture`
-#[cfg(target_os = "linux")]
-#[tokio::test]
-#[ignore = "takes minutes"]
-async fn a_million_short_lived_children_leave_no_memory_behind() {
-    let memory = passers_by(1_000_000).await;
-    let (early, late) = (memory[0], memory[9]);
-    assert!(late < early + early / 5, "{memory:?}");
+    alone("storms::crowds::short_lived_children_leave_no_memory_behind", async {
+        let data = tempfile::tempdir().unwrap();
+        let passers_by = PassersBy::new(data.path()).await;
+        let mut memory = Vec::new();
+        for _ in 0..10 {
+            memory.push(soon("they have passed", passers_by.pass(2_000)).await);
+        }
+        // SQLite's cache has its size by then.
+        let (early, late) = (memory[6], memory[9]);
+        assert!(late < early + early / 10, "{memory:?}");
+        passers_by.world.runtime.shutdown().await.unwrap();
+    });
 }

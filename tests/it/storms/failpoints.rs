@@ -94,7 +94,7 @@ impl Scene {
     fn new(policy: &str) -> Self {
         let (witness, ambush) = (Witness::default(), Ambush::default());
         let hook = ambush.clone();
-        let builder = builder().store(witness.clone()).at_steps(move |step| hook.clone().at(step));
+        let builder = builder().store(witness.store()).at_steps(move |step| hook.clone().at(step));
         let world = World::with(&["relay", "counter"], builder);
         let children: String = ["a", "b", "c"].iter().map(|id| child(id, "counter", "")).collect();
         supervisor(&world, "boss", &format!("{policy}{children}"));

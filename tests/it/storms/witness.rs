@@ -1,21 +1,28 @@
-//! A store that notes the order in which things happened over all chains.
+//! Who notes the order in which things happened over all chains.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use async_trait::async_trait;
-use bytes::Bytes;
-use theater::chain::{ActorEntry, Answered, ChainStore, Commit, MemoryStore, PendingMessage};
-use theater::{ChainEvent, Digest, StoreError, TheaterId};
+use theater::TheaterId;
+use theater_tests::Tapped;
 
-/// In memory, and every event with its actor in the one order of commits.
+/// Every event with its actor in the one order of commits.
 #[derive(Clone, Default)]
 pub(super) struct Witness {
-    store: Arc<MemoryStore>,
     seen: Arc<Mutex<Vec<(TheaterId, String)>>>,
 }
 
 impl Witness {
+    /// A store whose commits it sees.
+    pub(super) fn store(&self) -> Tapped {
+        let seen = self.seen.clone();
+        Tapped::new(move |commit| {
+            let events = commit.events.iter().map(|(actor, event)| (*actor, event.event_type.to_string()));
+            seen.lock().unwrap().extend(events);
+            std::future::ready(())
+        })
+    }
+
     /// Forgets what it saw and returns it.
     pub(super) fn take(&self) -> Vec<(TheaterId, String)> {
         std::mem::take(&mut *self.seen.lock().unwrap())
@@ -53,41 +60,5 @@ impl Witness {
         let left: Vec<_> = live.iter().filter(|(_, is_live)| **is_live).collect();
         assert!(left.is_empty(), "without an end: {left:?}");
         lives
-    }
-}
-
-#[async_trait]
-impl ChainStore for Witness {
-    async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
-        let events = commit.events.iter().map(|(actor, event)| (*actor, event.event_type.to_string()));
-        self.seen.lock().unwrap().extend(events);
-        self.store.commit(commit).await
-    }
-    async fn actor(&self, actor: TheaterId) -> Result<Option<ActorEntry>, StoreError> {
-        self.store.actor(actor).await
-    }
-    async fn actors(&self, after: Option<TheaterId>, max: usize) -> Result<Vec<ActorEntry>, StoreError> {
-        self.store.actors(after, max).await
-    }
-    async fn children(&self, parent: TheaterId, max: usize) -> Result<Vec<ActorEntry>, StoreError> {
-        self.store.children(parent, max).await
-    }
-    async fn events(&self, actor: TheaterId, from: u64, max: usize) -> Result<Vec<ChainEvent>, StoreError> {
-        self.store.events(actor, from, max).await
-    }
-    async fn state(&self, hash: Digest) -> Result<Option<Bytes>, StoreError> {
-        self.store.state(hash).await
-    }
-    async fn component(&self, digest: Digest) -> Result<Option<Bytes>, StoreError> {
-        self.store.component(digest).await
-    }
-    async fn manifest(&self, digest: Digest) -> Result<Option<Bytes>, StoreError> {
-        self.store.manifest(digest).await
-    }
-    async fn pending(&self, receiver: Option<TheaterId>, max: usize) -> Result<Vec<PendingMessage>, StoreError> {
-        self.store.pending(receiver, max).await
-    }
-    async fn answered(&self, message_id: &str) -> Result<Option<Answered>, StoreError> {
-        self.store.answered(message_id).await
     }
 }
