@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use theater_chain::data::Effect;
 use wasmtime::Result;
 use wasmtime::component::{ComponentNamedList, Lift, LinkerInstance, Lower};
@@ -61,9 +62,10 @@ pub(crate) struct Mode {
 pub trait HostParams: ComponentNamedList + Lift + Serialize + Send + 'static {}
 impl<T: ComponentNamedList + Lift + Serialize + Send + 'static> HostParams for T {}
 
-/// Results of a host function: `()` or a tuple of one WIT type.
-pub trait HostResults: ComponentNamedList + Lower + Serialize + Send + 'static {}
-impl<T: ComponentNamedList + Lower + Serialize + Send + 'static> HostResults for T {}
+/// Results of a host function: `()` or a tuple of one WIT type. Read back from the record when a
+/// call is begun again after a crash.
+pub trait HostResults: ComponentNamedList + Lower + Serialize + DeserializeOwned + Send + 'static {}
+impl<T: ComponentNamedList + Lower + Serialize + DeserializeOwned + Send + 'static> HostResults for T {}
 
 /// An async host function; implemented by `async fn`s and async closures.
 pub trait AsyncHostFn<'a, H: Handler, P, R>: Send + Sync {

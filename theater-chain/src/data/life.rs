@@ -162,8 +162,8 @@ pub enum KillCause {
     ParentGone,
 }
 
-/// The instance was dropped between two calls; the next call runs on a fresh one that gets the
-/// state bytes.
+/// The instance was dropped; the next call, or the one that is open, runs on a fresh one that gets
+/// the last committed state. Only with [`DropReason::Recovered`] a call may be open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InstanceDropped {
@@ -179,4 +179,7 @@ pub enum DropReason {
     Parked,
     /// It had run for 1,000 events.
     Aged,
+    /// The process went down. Within a call that call begins again: its recorded host calls are
+    /// answered from the record, and it goes on from there.
+    Recovered,
 }

@@ -7,8 +7,8 @@ use std::collections::HashSet;
 
 use super::open_call::OpenCall;
 use crate::data::{
-    ActorErrorData, ActorStarted, ActorTerminated, CallReturned, Data, ErrorType, FORMAT, HostCall, HostCallBegun,
-    ReasonRecord, RestartStateKind, StateUpdated,
+    ActorErrorData, ActorStarted, ActorTerminated, CallReturned, Data, DropReason, ErrorType, FORMAT, HostCall,
+    HostCallBegun, ReasonRecord, RestartStateKind, StateUpdated,
 };
 use crate::{ActorIndex, ChainEvent, Digest, TheaterId, payload};
 
@@ -85,7 +85,7 @@ impl Structure {
             Some(Data::HostCall(data)) => self.host_call(data),
             Some(Data::ActorErrorData(data)) => self.error(data),
             Some(Data::ActorTerminated(data)) => self.terminated(event, data),
-            Some(Data::InstanceDropped(_)) => self.instance_dropped(),
+            Some(Data::InstanceDropped(data)) => self.instance_dropped(data.reason),
             // Appended beside a running call, or after an end, whenever they happen.
             Some(
                 Data::MessageAccepted(_)
@@ -252,10 +252,12 @@ impl Structure {
         Ok(())
     }
 
-    fn instance_dropped(&self) -> Checked {
+    fn instance_dropped(&self, reason: DropReason) -> Checked {
         match self.phase {
             Phase::Ended => Err("an instance is dropped after the incarnation has ended".into()),
-            _ if self.call.is_some() => Err("an instance is dropped while a call runs".into()),
+            _ if self.call.is_some() && reason != DropReason::Recovered => {
+                Err("an instance is dropped while a call runs".into())
+            }
             _ => Ok(()),
         }
     }

@@ -67,6 +67,26 @@ async fn calls_end_once_and_before_the_next() {
         s.append(&InstanceDropped { reason: DropReason::Aged }, &[]);
     })
     .await;
+    check("a call that goes on after a recovery", "", |s| {
+        s.call(Some("a/1/0"));
+        s.host_call_begun(0);
+        s.host_call(0, Outcome::Ok);
+        s.host_call_begun(1);
+        s.append(&InstanceDropped { reason: DropReason::Recovered }, &[]);
+        s.host_call(1, Outcome::Ok);
+        s.append(&InstanceDropped { reason: DropReason::Recovered }, &[]);
+        s.host_call(2, Outcome::Ok);
+        s.commit_state(Some("a/1/0"), b"2");
+        s.append(&InstanceDropped { reason: DropReason::Recovered }, &[]);
+    })
+    .await;
+    check("a recovery begins no host call anew", "where host call 1 is due", |s| {
+        s.call(None);
+        s.host_call(0, Outcome::Ok);
+        s.append(&InstanceDropped { reason: DropReason::Recovered }, &[]);
+        s.host_call(0, Outcome::Ok);
+    })
+    .await;
 }
 
 #[tokio::test]
