@@ -39,6 +39,7 @@
 //! [`ChainStore`] is what a store implements, [`MemoryStore`] is one; [`verify_actor`] and
 //! [`verify_store`] verify what a store holds. [`data`] has a type for each kind of event,
 //! [`payload`] the part that can be erased, and [`document`] what people and guests see of both.
+//! [`merkle`] has the trees that proofs are made of.
 
 pub mod codec;
 pub mod data;
@@ -47,6 +48,7 @@ pub mod document;
 mod event;
 mod id;
 mod memory;
+pub mod merkle;
 pub mod payload;
 mod read;
 mod scan;

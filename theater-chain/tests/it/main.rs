@@ -6,6 +6,7 @@ mod codec;
 mod known_answers;
 mod life;
 mod memory;
+mod merkle;
 mod tampering;
 
 use std::sync::Arc;
