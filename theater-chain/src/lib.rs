@@ -39,7 +39,7 @@
 //! [`ChainStore`] is what a store implements, [`MemoryStore`] is one; [`verify_actor`] and
 //! [`verify_store`] verify what a store holds. [`data`] has a type for each kind of event,
 //! [`payload`] the part that can be erased, and [`document`] what people and guests see of both.
-//! [`merkle`] has the trees that proofs are made of.
+//! [`merkle`] has the trees that proofs are made of, [`note`] what of them is signed.
 
 pub mod codec;
 pub mod data;
@@ -49,6 +49,7 @@ mod event;
 mod id;
 mod memory;
 pub mod merkle;
+pub mod note;
 pub mod payload;
 mod read;
 mod scan;

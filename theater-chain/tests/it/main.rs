@@ -7,6 +7,7 @@ mod known_answers;
 mod life;
 mod memory;
 mod merkle;
+mod note;
 mod tampering;
 
 use std::sync::Arc;
