@@ -46,6 +46,7 @@ pub mod data;
 mod digest;
 pub mod document;
 mod event;
+mod head_log;
 mod id;
 mod memory;
 pub mod merkle;
@@ -61,6 +62,7 @@ pub mod verify;
 
 pub use digest::{Digest, ParseDigestError};
 pub use event::{ChainEvent, Head, Payload};
+pub use head_log::{HeadLog, LogEnd, LoggedHead, TreeHead, TreeUpdate};
 pub use id::{ParseIdError, TheaterId};
 pub use memory::MemoryStore;
 pub use read::newest;

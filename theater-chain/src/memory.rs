@@ -8,8 +8,8 @@ use bytes::Bytes;
 
 use crate::data::Data;
 use crate::{
-    ActorEntry, ActorIndex, Answered, ChainEvent, ChainStore, Commit, Digest, Head, PAGE_BYTES, Payload,
-    PendingMessage, StoreError, TheaterId,
+    ActorEntry, ActorIndex, Answered, ChainEvent, ChainStore, Commit, Digest, Head, HeadLog, LogEnd, LoggedHead,
+    PAGE_BYTES, Payload, PendingMessage, StoreError, TheaterId, TreeUpdate,
 };
 
 /// A [`ChainStore`] that lasts as long as the process: for `ephemeral` actors and for tests.
@@ -38,6 +38,26 @@ struct Inner {
     pending_ages: HashMap<String, u64>,
     pending_next: u64,
     answered: HashMap<String, Answered>,
+    log: Log,
+}
+
+/// The log of changed heads.
+#[derive(Debug, Default)]
+struct Log {
+    entries: Vec<LoggedHead>,
+    end: LogEnd,
+    /// Actors with events since the newest update.
+    changed: HashSet<TheaterId>,
+}
+
+impl Log {
+    fn update(&mut self, update: TreeUpdate) {
+        self.entries.extend(update.entries);
+        self.end.tree = update.tree;
+        self.end.heads.retain(|head| head.origin != update.head.origin);
+        self.end.heads.push(update.head);
+        self.changed.clear();
+    }
 }
 
 #[derive(Debug)]
@@ -75,6 +95,7 @@ impl ChainStore for MemoryStore {
         let mut inner = self.lock();
         let heads = commit.check(|actor| Ok(inner.actors.get(&actor).map(|actor| actor.head)))?;
         inner.check_pending(&commit)?;
+        commit.check_tree(inner.log.entries.len() as u64)?;
         let changed: Vec<TheaterId> = commit.actors.iter().map(|update| update.id).collect();
         inner.apply(commit, &heads);
         if let Some(max) = self.max_events {
@@ -147,6 +168,28 @@ impl ChainStore for MemoryStore {
     async fn kept_from(&self, actor: TheaterId) -> Result<u64, StoreError> {
         Ok(self.lock().actors.get(&actor).map_or(0, Actor::first_kept))
     }
+
+    fn head_log(&self) -> Option<&dyn HeadLog> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl HeadLog for MemoryStore {
+    async fn end(&self) -> Result<LogEnd, StoreError> {
+        Ok(self.lock().log.end.clone())
+    }
+
+    async fn entries(&self, from: u64, max: usize) -> Result<Vec<LoggedHead>, StoreError> {
+        let skipped = usize::try_from(from).unwrap_or(usize::MAX);
+        Ok(self.lock().log.entries.iter().skip(skipped).take(max).copied().collect())
+    }
+
+    async fn unlogged(&self) -> Result<Vec<LoggedHead>, StoreError> {
+        let inner = self.lock();
+        let head = |id: &TheaterId| Some(LoggedHead { actor: *id, head: inner.actors.get(id)?.head });
+        Ok(inner.log.changed.iter().filter_map(head).collect())
+    }
 }
 
 impl Actor {
@@ -168,6 +211,7 @@ impl Inner {
 
     fn apply(&mut self, commit: Commit, heads: &[Head]) {
         for (update, head) in commit.actors.into_iter().zip(heads) {
+            self.log.changed.insert(update.id);
             match self.actors.get_mut(&update.id) {
                 Some(actor) => {
                     actor.head = *head;
@@ -200,6 +244,9 @@ impl Inner {
         }
         for message_id in commit.pending_removed {
             self.remove_pending(&message_id);
+        }
+        if let Some(update) = commit.tree {
+            self.log.update(update);
         }
         for answered in commit.answered {
             if let Some(actor) = self.actors.get_mut(&answered.actor) {

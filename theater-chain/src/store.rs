@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::{ChainEvent, Digest, Head, Payload, TheaterId};
+use crate::{ChainEvent, Digest, Head, HeadLog, Payload, TheaterId, TreeUpdate};
 
 /// How many bytes of data and payloads a page of [`ChainStore::events`] has, about: the event that
 /// takes it over this is its last.
@@ -69,6 +69,12 @@ pub trait ChainStore: Send + Sync + 'static {
     async fn kept_from(&self, _actor: TheaterId) -> Result<u64, StoreError> {
         Ok(0)
     }
+
+    /// The log of changed heads, which a host signs; `None` where the store keeps none. One that
+    /// does must append what is in [`Commit::tree`].
+    fn head_log(&self) -> Option<&dyn HeadLog> {
+        None
+    }
 }
 
 /// One batch for many actors: all of it becomes durable, or none.
@@ -90,6 +96,8 @@ pub struct Commit {
     pub pending_removed: Vec<String>,
     /// Messages from outside that were answered; the last answer of a message counts.
     pub answered: Vec<Answered>,
+    /// What is appended to the log of changed heads, for stores that keep one.
+    pub tree: Option<TreeUpdate>,
 }
 
 impl Commit {
@@ -131,6 +139,15 @@ impl Commit {
             _ => Err(invalid(update.id, "it is listed without an event")),
         };
         self.actors.iter().map(new_head).collect()
+    }
+
+    /// Whether a store whose log of heads has `size` entries may append what is in
+    /// [`Commit::tree`].
+    ///
+    /// # Errors
+    /// It continues another log.
+    pub fn check_tree(&self, size: u64) -> Result<(), StoreError> {
+        self.tree.as_ref().map_or(Ok(()), |tree| tree.check(size))
     }
 
     /// Whether a store may add the pending messages of this batch: each has its payload with it, or
@@ -251,6 +268,14 @@ pub enum StoreError {
         actor: TheaterId,
         /// What does not fit.
         reason: String,
+    },
+    /// The batch continues another log of heads than the one that is stored.
+    #[error("the log of heads has {stored} entries, and the batch continues one of {expected}")]
+    OtherLog {
+        /// How many entries the writer knew.
+        expected: u64,
+        /// How many are stored.
+        stored: u64,
     },
     /// The store holds something that it cannot read.
     #[error("the store is damaged: {0}")]

@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use theater_chain::{ActorUpdate, ChainEvent, Commit, Digest, Head, PendingMessage, StoreError, TheaterId};
 
 use crate::error::store_error;
+use crate::head_log;
 use crate::rows;
 use crate::states::States;
 
@@ -21,6 +22,8 @@ pub(crate) struct Appender {
     actors: HashMap<TheaterId, Known>,
     next_actor: i64,
     next_position: i64,
+    /// How many entries the log of heads has.
+    logged: u64,
     payloads: RecentPayloads,
     states: States,
 }
@@ -39,6 +42,7 @@ impl Appender {
             actors: HashMap::new(),
             next_actor: next("SELECT coalesce(max(n), 0) + 1 FROM actors")?,
             next_position: next("SELECT coalesce(max(position), 0) + 1 FROM events")?,
+            logged: head_log::size(connection)?,
             payloads: RecentPayloads::default(),
             states: States::load(connection)?,
         })
@@ -53,10 +57,13 @@ impl Appender {
     ) -> Result<Option<StoreError>, StoreError> {
         let checked = commit
             .check(|actor| Ok(self.known(connection, actor).map_err(store_error)?.map(|known| known.head)))
-            .and_then(|_| self.check_pending(connection, commit));
+            .and_then(|_| self.check_pending(connection, commit))
+            .and_then(|()| commit.check_tree(self.logged));
         match checked {
             Ok(()) => Ok(None),
-            Err(refusal @ (StoreError::Conflict { .. } | StoreError::Invalid { .. })) => Ok(Some(refusal)),
+            Err(refusal @ (StoreError::Conflict { .. } | StoreError::Invalid { .. } | StoreError::OtherLog { .. })) => {
+                Ok(Some(refusal))
+            }
             Err(error) => Err(error),
         }
     }
@@ -100,6 +107,10 @@ impl Appender {
             }
         }
         self.write_contents(connection, commit)?;
+        if let Some(update) = &commit.tree {
+            head_log::append(connection, update, self.next_position - 1)?;
+            self.logged = update.tree.size();
+        }
         self.write_messages(connection, commit)
     }
 

@@ -44,6 +44,8 @@
 //! | `components`, `manifests` | such bytes by their digest |
 //! | `pending` | a message that was sent and not begun |
 //! | `answered` | a message from outside that was answered, and by which event |
+//! | `head_log` | a head that changed: what the host signs, in its order |
+//! | `head_log_end`, `tree_heads` | how far the log is; its newest signed checkpoint of each key |
 //!
 //! Ids, hashes and bytes are blobs, so that the events of an actor are
 //! `SELECT seq, event_type, hex(hash) FROM events WHERE actor = (SELECT n FROM actors WHERE
@@ -55,6 +57,7 @@ mod batch;
 mod error;
 mod events;
 mod folder;
+mod head_log;
 mod messages;
 mod readers;
 mod rows;

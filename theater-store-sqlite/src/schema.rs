@@ -8,8 +8,8 @@ use theater_chain::StoreError;
 
 use crate::error::store_error;
 
-/// The version of the tables, in `user_version`.
-const VERSION: i64 = 1;
+/// The version of the tables, in `user_version`: that of `TABLES`, and one more for each of `CHANGES`.
+const VERSION: i64 = 1 + CHANGES.len() as i64;
 /// Marks the file as ours: "Thtr".
 const APPLICATION: i64 = 0x5468_7472;
 
@@ -90,6 +90,27 @@ CREATE TABLE answered (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// What came to the tables later, a version each, in order. A writer brings older tables up to date.
+const CHANGES: [&str; 1] = ["
+CREATE TABLE head_log (                 -- heads that changed, as the host signs them
+    n     INTEGER PRIMARY KEY,          -- the place in the log, from 0
+    actor BLOB NOT NULL,                -- actors.id
+    seq   INTEGER NOT NULL,
+    hash  BLOB NOT NULL                 -- of the event with that seq
+) STRICT;
+CREATE TABLE head_log_end (             -- one row
+    size     INTEGER NOT NULL,          -- how many entries the log has
+    peaks    BLOB NOT NULL,             -- roots of the perfect trees of its Merkle tree, largest first
+    position INTEGER NOT NULL           -- events.position up to which the log has the heads
+) STRICT;
+INSERT INTO head_log_end VALUES (0, x'', 0);
+CREATE TABLE tree_heads (               -- the newest signed checkpoint of each key
+    origin TEXT PRIMARY KEY,
+    size   INTEGER NOT NULL,
+    note   TEXT NOT NULL                -- a C2SP signed note
+) STRICT, WITHOUT ROWID;
+"];
+
 /// The connection that writes, to a database that is created if the file is empty.
 pub(crate) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     let mut connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
@@ -97,17 +118,20 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     let empty: bool = connection
         .query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))
         .map_err(|error| not_ours(path, &error.to_string()))?;
-    if !empty {
-        check(&connection, path)?;
-    }
+    let version = if empty { 0 } else { check(&connection, path)? };
     // FULL: the log is synced at every commit, before the answer.
     let settings = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536;
         PRAGMA journal_size_limit = 67108864;";
     connection.execute_batch(settings).map_err(store_error)?;
-    if empty {
+    if version < VERSION {
         let transaction = connection.transaction().map_err(store_error)?;
-        transaction.execute_batch(TABLES).map_err(store_error)?;
-        transaction.pragma_update(None, "application_id", APPLICATION).map_err(store_error)?;
+        if empty {
+            transaction.execute_batch(TABLES).map_err(store_error)?;
+            transaction.pragma_update(None, "application_id", APPLICATION).map_err(store_error)?;
+        }
+        for change in changes_after(version) {
+            transaction.execute_batch(change).map_err(store_error)?;
+        }
         transaction.pragma_update(None, "user_version", VERSION).map_err(store_error)?;
         transaction.commit().map_err(store_error)?;
     }
@@ -120,8 +144,17 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
         return Err(StoreError::Io(format!("{} does not exist: nothing was recorded there", path.display())));
     }
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    check(&connection, path)?;
+    // A reader cannot bring tables up to date: what is missing is there and empty for it alone.
+    for change in changes_after(check(&connection, path)?) {
+        connection.execute_batch(&change.replace("CREATE TABLE", "CREATE TEMP TABLE")).map_err(store_error)?;
+    }
     Ok(connection)
+}
+
+/// What tables of this version lack; 0 is a file without any.
+fn changes_after(version: i64) -> &'static [&'static str] {
+    let done = usize::try_from(version - 1).unwrap_or(0);
+    CHANGES.get(done..).unwrap_or_default()
 }
 
 fn open(path: &Path, mode: OpenFlags) -> Result<Connection, StoreError> {
@@ -134,7 +167,8 @@ fn open(path: &Path, mode: OpenFlags) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+/// The version of the tables, where they are ours.
+fn check(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
     let pragma = |name| {
         connection
             .pragma_query_value(None, name, |row| row.get::<_, i64>(0))
@@ -144,9 +178,9 @@ fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
         return Err(not_ours(path, "its application_id is another one"));
     }
     match pragma("user_version")? {
-        VERSION => Ok(()),
+        known @ 1..=VERSION => Ok(known),
         other => Err(StoreError::Damaged(format!(
-            "{} has tables of version {other}, and this program reads version {VERSION}: use the program that wrote it",
+            "{} has tables of version {other}, and this program reads up to version {VERSION}: use the program that wrote it",
             path.display()
         ))),
     }

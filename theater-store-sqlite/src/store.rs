@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension as _, Params};
 use theater_chain::{
-    ActorEntry, Answered, ChainEvent, ChainStore, Commit, Digest, PendingMessage, StoreError, TheaterId,
+    ActorEntry, Answered, ChainEvent, ChainStore, Commit, Digest, HeadLog, PendingMessage, StoreError, TheaterId,
 };
 
 use crate::error::store_error;
@@ -24,7 +24,7 @@ use crate::{events, messages, rows, schema};
 #[derive(Debug)]
 pub struct SqliteStore {
     // In this order, which is that of dropping: the lock goes last.
-    readers: Readers,
+    pub(crate) readers: Readers,
     writer: Option<Writer>,
     dir: PathBuf,
     _folder: Option<LockedFolder>,
@@ -80,7 +80,7 @@ impl SqliteStore {
 const STATES_BYTES: usize = 4 << 20;
 
 /// SQLite's limits are signed.
-fn limit(max: usize) -> i64 {
+pub(crate) fn limit(max: usize) -> i64 {
     i64::try_from(max).unwrap_or(i64::MAX)
 }
 
@@ -153,5 +153,9 @@ impl ChainStore for SqliteStore {
     async fn answered(&self, message_id: &str) -> Result<Option<Answered>, StoreError> {
         let message_id = message_id.to_owned();
         self.readers.read(move |reader| messages::answered(&reader.connection, &message_id).map_err(store_error)).await
+    }
+
+    fn head_log(&self) -> Option<&dyn HeadLog> {
+        Some(self)
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Story;
+use super::log::the_log_of_heads_only_grows;
 use crate::data::{DropReason, InstanceDropped, RestartStateKind};
 use crate::{
     ActorUpdate, Answered, ChainEvent, ChainStore, Commit, Digest, Level, PAGE_BYTES, Payload, PendingMessage,
@@ -26,10 +27,11 @@ pub async fn conformance(make: impl Fn() -> Arc<dyn ChainStore>) {
     pending_messages_come_and_go(make()).await;
     answers_are_found_and_the_last_one_counts(make()).await;
     a_recorded_life_verifies(make()).await;
+    the_log_of_heads_only_grows(make()).await;
 }
 
 /// A story that has started, committed.
-async fn started(store: &dyn ChainStore, id: u8) -> Story {
+pub(super) async fn started(store: &dyn ChainStore, id: u8) -> Story {
     let mut story = Story::new(id);
     story.start(RestartStateKind::Reset, Some(b"{}"));
     store.commit(story.commit()).await.unwrap();

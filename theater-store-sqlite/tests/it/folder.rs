@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use rusqlite::Connection;
 use theater_chain::testing::Story;
-use theater_chain::{ChainStore as _, Commit, StoreError};
+use theater_chain::{ChainStore as _, Commit, Level, LogEnd, LoggedHead, StoreError, verify_store};
 use theater_store_sqlite::SqliteStore;
 
 #[test]
@@ -87,5 +87,29 @@ fn other_files_and_other_versions_are_refused_and_left_alone() {
         let raw = Connection::open(path).unwrap();
         raw.execute_batch("PRAGMA user_version = 7; PRAGMA journal_mode = DELETE").unwrap();
     };
-    refused(&of_version_7, "has tables of version 7, and this program reads version 1");
+    refused(&of_version_7, "has tables of version 7, and this program reads up to version 2");
+}
+
+/// Tables of the version before the log of heads.
+#[tokio::test]
+async fn older_tables_are_read_and_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut story = Story::new(1);
+    story.write_life();
+    SqliteStore::open(folder.path()).unwrap().commit(story.commit()).await.unwrap();
+    let raw = Connection::open(folder.path().join("theater.db")).unwrap();
+    raw.execute_batch("DROP TABLE head_log; DROP TABLE head_log_end; DROP TABLE tree_heads; PRAGMA user_version = 1")
+        .unwrap();
+    let version = || raw.query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0)).unwrap();
+    let reader = SqliteStore::open_read_only(folder.path()).unwrap();
+    assert_eq!(reader.actor(story.id).await.unwrap().map(|entry| entry.head), story.head);
+    assert_eq!(reader.head_log().unwrap().end().await.unwrap(), LogEnd::default());
+    assert_eq!(version(), 1, "who only reads changes nothing");
+    drop(reader);
+    let writer = SqliteStore::open(folder.path()).unwrap();
+    assert_eq!(version(), 2);
+    let unlogged = writer.head_log().unwrap().unlogged().await.unwrap();
+    assert_eq!(unlogged, [LoggedHead { actor: story.id, head: story.head.unwrap() }]);
+    let report = verify_store(&writer, Level::Full, &mut |_| ()).await.unwrap();
+    assert!(report.ok, "{report:?}");
 }
