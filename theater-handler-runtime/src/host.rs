@@ -2,11 +2,11 @@
 #![expect(clippy::needless_pass_by_value, reason = "a host function gets its call by value")]
 
 use theater::chain::document;
+use theater::log::{LogLevel, cut, emit};
 use theater::wit::WitChainEvent;
 use theater::{Call, Digest, Result};
 
 use crate::RuntimeHandler;
-use crate::log::{LogLevel, cut, emit};
 
 /// The rule under which a line that exceeds the limit is recorded.
 const RULE: &str = "limits.log";

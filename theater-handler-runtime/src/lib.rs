@@ -35,11 +35,9 @@
 //! ```
 
 mod host;
-mod log;
 
+use theater::log::Log;
 use theater::{Denied, Effect, ExitReason, Handler, HostLinker, NoConfig, NoPermissions, Result, Start};
-
-pub use log::Log;
 
 /// The runtime handler.
 #[derive(Debug, Clone, Copy, Default)]

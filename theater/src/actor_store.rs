@@ -20,6 +20,8 @@ pub(crate) type Slots = Vec<Box<dyn Any + Send>>;
 pub struct ActorStore {
     pub(crate) actor: Arc<Actor>,
     pub(crate) slots: Slots,
+    /// What the handlers keep for this instance alone, by slot.
+    instance_data: Vec<Option<Box<dyn Any + Send>>>,
     pub(crate) memory: MemoryLimit,
     pub(crate) turn: Turn,
 }
@@ -32,7 +34,18 @@ impl ActorStore {
 
     pub(crate) fn new(actor: Arc<Actor>, slots: Slots) -> Self {
         let max = actor.made.manifest.limits.memory;
-        Self { actor, slots, memory: MemoryLimit { max, used: 0, refused: None }, turn: Turn::default() }
+        let memory = MemoryLimit { max, used: 0, refused: None };
+        Self { actor, slots, instance_data: Vec::new(), memory, turn: Turn::default() }
+    }
+
+    /// What the handler of this slot keeps for this instance; made when it is asked for first.
+    pub(crate) fn instance_data<I: Default + Send + 'static>(&mut self, slot: usize) -> &mut I {
+        if self.instance_data.len() <= slot {
+            self.instance_data.resize_with(slot + 1, || None);
+        }
+        let data = self.instance_data[slot].get_or_insert_with(|| Box::<I>::default());
+        #[expect(clippy::expect_used, reason = "documented to panic")]
+        data.downcast_mut().expect("a handler keeps one type of data for an instance")
     }
 }
 
@@ -49,6 +62,8 @@ pub(crate) struct Turn {
     pub(crate) outbox: Vec<Reserved>,
     /// Asked for by the guest: how the actor ends when this call has committed.
     pub(crate) end: Option<ExitReason>,
+    /// Whether the guest ended itself in the middle of this call; `end` says how.
+    pub(crate) exited: bool,
     /// Why a host call ended the guest call, where it did.
     pub(crate) failure: Option<ActorError>,
     /// What the guest said last before it trapped, such as the message of a panic.

@@ -19,6 +19,12 @@ use crate::message;
 use crate::request;
 use crate::subtree::Subtree;
 
+/// What callers are answered whose call did not come to its end because the actor did.
+pub(crate) const EXITED: &str = "the actor exited in this call, with status 0";
+
+/// The most that is kept of what a guest says of a failure in several lines, in bytes.
+const SAID: usize = 4 << 10;
+
 /// A host call: handed to the function by value, once.
 pub struct Call<'a, H: Handler> {
     store: &'a mut ActorStore,
@@ -62,6 +68,15 @@ impl<'a, H: Handler> Call<'a, H> {
         // The slot was filled by this handler's `start`: the linker and the start use one order.
         #[expect(clippy::expect_used, reason = "an invariant of the core")]
         self.store.slots[self.slot].downcast_mut().expect("a slot holds its own handler's state")
+    }
+
+    /// What the handler keeps for this instance of the component alone, such as its resources: gone
+    /// with the instance, which may be dropped between any two calls.
+    ///
+    /// # Panics
+    /// The handler asked for another type before. A panic ends the actor.
+    pub fn instance<I: Default + Send + 'static>(&mut self) -> &mut I {
+        self.store.instance_data(self.slot)
     }
 
     /// The handler, shared by all actors.
@@ -158,10 +173,38 @@ impl<'a, H: Handler> Call<'a, H> {
         self.store.turn.end = Some(ExitReason::Abnormal(ActorError::new(ErrorType::GuestError, reason)));
     }
 
+    /// Ends the running guest call here, and the actor with it: for a program that exits. The function
+    /// returns the error as its own. Without a `failure` the actor ends `normal`; with one it fails as
+    /// a guest error. The call changes no state and sends nothing; its caller is answered with an `err`.
+    pub fn exit(&mut self, failure: Option<String>) -> wasmtime::Error {
+        let turn = &mut self.store.turn;
+        turn.exited = true;
+        turn.end = Some(match failure {
+            None => ExitReason::Normal(None),
+            Some(reason) => {
+                let reason = turn.said.take().map_or(reason.clone(), |said| format!("{said}: {reason}"));
+                ExitReason::Abnormal(ActorError::new(ErrorType::GuestError, reason))
+            }
+        });
+        wasmtime::Error::msg("the actor exited")
+    }
+
     /// Keeps what the guest says of a failure: should the running guest call trap, it stands in front
     /// of the trap in the error's message.
     pub fn explain_failure(&mut self, said: impl Into<String>) {
         self.store.turn.said = Some(said.into());
+    }
+
+    /// As [`Call::explain_failure`], but after what was kept before in the running guest call: for what
+    /// comes in several lines. Of all of it the last 4 KiB are kept.
+    pub fn explain_failure_further(&mut self, said: &str) {
+        let all = self.store.turn.said.get_or_insert_default();
+        if !all.is_empty() {
+            all.push('\n');
+        }
+        all.push_str(said);
+        let from = all.ceil_char_boundary(all.len().saturating_sub(SAID));
+        all.drain(..from);
     }
 
     /// How `other` stands to the actor that calls.

@@ -8,7 +8,7 @@ use theater_chain::Digest;
 use tokio::sync::{OnceCell, Semaphore};
 use wasmtime::Engine;
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
-use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker, LinkerInstance};
 
 use crate::actor_store::ActorStore;
 use crate::export::ExportDef;
@@ -144,37 +144,64 @@ fn link_imports(
         let ComponentItem::ComponentInstance(instance) = item.ty else {
             return Err(format!("it imports `{imported}` outside of an interface, which no handler can provide"));
         };
-        let functions: Vec<(&str, ComponentFunc)> = instance
-            .exports(engine)
-            .filter_map(|(name, item)| match item.ty {
-                ComponentItem::ComponentFunc(func) => Some((name, func)),
-                _ => None,
-            })
-            .collect();
+        let items: Vec<_> = instance.exports(engine).filter_map(|(name, item)| Imported::of(name, item.ty)).collect();
         let mut into = linker.instance(imported).map_err(|error| format!("import {imported}: {error:#}"))?;
-        if functions.is_empty() {
-            continue; // an interface of types alone
-        }
-        let name: InterfaceName = imported.parse().map_err(|reason| format!("it imports `{imported}`: {reason}"))?;
+        let needs_handler = items.iter().any(|item| matches!(item, Imported::Function(..)));
+        let name: InterfaceName = match imported.parse() {
+            Ok(name) => name,
+            Err(_) if !needs_handler => continue,
+            Err(reason) => return Err(format!("it imports `{imported}`: {reason}")),
+        };
         let slot = listed.iter().position(|handler| provided(&**handler, &name.name).is_some());
         let Some(slot) = slot else {
-            return Err(not_listed(&name, all, manifest));
+            if needs_handler {
+                return Err(not_listed(&name, all, manifest));
+            }
+            continue; // an interface of types alone
         };
-        let handler = &listed[slot];
-        if let Some(ours) = provided(&**handler, &name.name).filter(|ours| !ours.serves(&name)) {
+        let handler = &*listed[slot];
+        if let Some(ours) = provided(handler, &name.name).filter(|ours| !ours.serves(&name)) {
             return Err(format!(
                 "it imports {imported}, and handler `{}` provides {ours}, which is not compatible; build the guest \
                  against that version",
                 handler.name()
             ));
         }
-        let interface: Arc<str> = imported.into();
-        for (function, func) in functions {
-            let def = handler
-                .imports()
-                .iter()
-                .find(|def| def.interface.name == name.name && def.function == function)
-                .ok_or_else(|| {
+        link_interface(&mut into, handler, slot, (imported, &name), items)?;
+    }
+    Ok(())
+}
+
+/// What a component imports of an interface, with its name there.
+enum Imported<'a> {
+    Function(&'a str, ComponentFunc),
+    Resource(&'a str),
+}
+
+impl<'a> Imported<'a> {
+    /// None of what is no more than a name for a type.
+    fn of(name: &'a str, item: ComponentItem) -> Option<Self> {
+        match item {
+            ComponentItem::ComponentFunc(func) => Some(Self::Function(name, func)),
+            ComponentItem::Resource(_) => Some(Self::Resource(name)),
+            _ => None,
+        }
+    }
+}
+
+fn link_interface(
+    into: &mut LinkerInstance<'_, ActorStore>,
+    handler: &dyn ErasedHandler,
+    slot: usize,
+    (imported, name): (&str, &InterfaceName),
+    items: Vec<Imported<'_>>,
+) -> Result<(), String> {
+    let interface: Arc<str> = imported.into();
+    let defs = || handler.imports().iter().filter(|def| def.interface.name == name.name);
+    for item in items {
+        let (def, item) = match &item {
+            Imported::Function(function, func) => {
+                let def = defs().find(|def| def.item.is_function(function)).ok_or_else(|| {
                     format!(
                         "it imports {imported}#{function}, which handler `{}` {} does not have; build the guest from \
                          that handler's own WIT",
@@ -182,9 +209,18 @@ fn link_imports(
                         handler.version()
                     )
                 })?;
-            wit_type::check(&func).map_err(|reason| format!("{imported}#{function}: {reason}"))?;
-            def.define(&mut into, &interface, slot).map_err(|error| format!("import {imported}: {error:#}"))?;
-        }
+                if !def.foreign {
+                    wit_type::check(func).map_err(|reason| format!("{imported}#{function}: {reason}"))?;
+                }
+                (def, *function)
+            }
+            // One that the interface only uses is defined where it comes from.
+            Imported::Resource(resource) => match defs().find(|def| def.item.is_resource(resource)) {
+                Some(def) => (def, *resource),
+                None => continue,
+            },
+        };
+        def.define(into, &interface, item, slot).map_err(|error| format!("import {imported}: {error:#}"))?;
     }
     Ok(())
 }

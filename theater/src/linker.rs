@@ -8,32 +8,75 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use theater_chain::data::Effect;
 use wasmtime::Result;
-use wasmtime::component::{ComponentNamedList, Lift, LinkerInstance, Lower};
+use wasmtime::component::{ComponentNamedList, Lift, LinkerInstance, Lower, ResourceType};
 
 use crate::actor_store::ActorStore;
 use crate::call::Call;
+use crate::foreign;
 use crate::handler::Handler;
 use crate::host_call;
 use crate::interface::InterfaceName;
 
-/// One importable function.
+/// One importable function or resource.
 pub(crate) struct ImportDef {
     pub(crate) interface: InterfaceName,
-    pub(crate) function: &'static str,
+    pub(crate) item: Item,
+    /// Whether its types are others' and may be what Theater's own interfaces refuse.
+    pub(crate) foreign: bool,
     define: DefineFn,
+}
+
+/// What it is, with its name in the interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Item {
+    Function(&'static str),
+    Resource(&'static str),
+    /// A function that no guest can call, since it takes a handle that none is ever given.
+    Absent(&'static str),
+    /// A resource of which no guest is ever given a handle, so that none of its methods can be called.
+    AbsentResource(&'static str),
+}
+
+impl Item {
+    /// Whether this is what the import `name` of a function needs.
+    pub(crate) fn is_function(self, name: &str) -> bool {
+        match self {
+            Self::Function(ours) | Self::Absent(ours) => ours == name,
+            Self::Resource(_) => false,
+            Self::AbsentResource(resource) => name
+                .strip_prefix("[method]")
+                .and_then(|method| method.split_once('.'))
+                .is_some_and(|(of, _)| of == resource),
+        }
+    }
+
+    /// Whether this is what the import `name` of a resource needs.
+    pub(crate) fn is_resource(self, name: &str) -> bool {
+        matches!(self, Self::Resource(ours) | Self::AbsentResource(ours) if ours == name)
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Function(name) | Self::Resource(name) | Self::Absent(name) | Self::AbsentResource(name) => name,
+        }
+    }
 }
 
 type DefineFn = Box<dyn Fn(&mut LinkerInstance<'_, ActorStore>, Arc<Site>) -> Result<()> + Send + Sync>;
 
 impl ImportDef {
-    /// Links the function under the interface name that the component imports.
+    /// Links the function or resource `name` under the interface name that the component imports.
     pub(crate) fn define(
         &self,
         linker: &mut LinkerInstance<'_, ActorStore>,
         imported: &Arc<str>,
+        name: &str,
         slot: usize,
     ) -> Result<()> {
-        let site = Site { interface: imported.clone(), function: self.function, slot };
+        if self.item.name() != name {
+            return foreign::absent(linker, name);
+        }
+        let site = Site { interface: imported.clone(), function: self.item.name(), slot };
         (self.define)(linker, Arc::new(site))
     }
 }
@@ -95,6 +138,19 @@ pub struct HostLinker<'a, H> {
 }
 
 impl<H: Handler> HostLinker<'_, H> {
+    /// Opens an interface that others designed, such as WASI's, as [`interface`](Self::interface) does
+    /// it for one's own. Its functions may use [resources](InterfaceLinker::resource), and whatever types
+    /// the handler's own can hold: the handler sees to it that a value is recorded as the table of WIT
+    /// values in MessagePack says, in `docs/writing-a-handler.md`.
+    ///
+    /// # Errors
+    /// As [`interface`](Self::interface).
+    pub fn foreign(&mut self, name: &str) -> Result<InterfaceLinker<'_, H>> {
+        let mut interface = self.interface(name)?;
+        interface.foreign = true;
+        Ok(interface)
+    }
+
     /// Opens an interface, such as `acme:clock/clock` or `acme:clock/clock@1.2.0`. With a version,
     /// components that import a compatible version or none are served; without, all are.
     ///
@@ -109,6 +165,7 @@ impl<H: Handler> HostLinker<'_, H> {
             handler: self.handler.clone(),
             defs: self.defs,
             interface,
+            foreign: false,
             within_tree: false,
             self_timed: false,
         })
@@ -120,6 +177,7 @@ pub struct InterfaceLinker<'a, H> {
     handler: Arc<H>,
     defs: &'a mut Vec<ImportDef>,
     interface: InterfaceName,
+    foreign: bool,
     within_tree: bool,
     self_timed: bool,
 }
@@ -153,7 +211,7 @@ impl<H: Handler> InterfaceLinker<'_, H> {
     {
         let (handler, mode) = (self.handler.clone(), self.mode(effect));
         let f = Arc::new(f);
-        self.define(name, move |linker, site| {
+        self.define(Item::Function(name), move |linker, site| {
             let (handler, f) = (handler.clone(), f.clone());
             linker.func_wrap_async(name, move |store, params: P| {
                 let (handler, f, site) = (handler.clone(), f.clone(), site.clone());
@@ -177,7 +235,7 @@ impl<H: Handler> InterfaceLinker<'_, H> {
     {
         let (handler, mode) = (self.handler.clone(), self.mode(effect));
         let f = Arc::new(f);
-        self.define(name, move |linker, site| {
+        self.define(Item::Function(name), move |linker, site| {
             let (handler, f) = (handler.clone(), f.clone());
             linker.func_wrap_async(name, move |store, params: P| {
                 let (handler, f, site) = (handler.clone(), f.clone(), site.clone());
@@ -188,19 +246,73 @@ impl<H: Handler> InterfaceLinker<'_, H> {
         })
     }
 
+    /// Adds a resource; `T` marks its [handles](crate::Handle). When a guest drops one that it owns,
+    /// `drop` gets the handle's number and the data of the [instance](Call::instance). Drops are not
+    /// recorded: what a guest drops when follows from what it was answered.
+    ///
+    /// # Errors
+    /// It is added twice, or the interface is not [foreign](HostLinker::foreign).
+    pub fn resource<T, I>(self, name: &'static str, drop: fn(&mut I, u32)) -> Result<Self>
+    where
+        T: 'static,
+        I: Default + Send + 'static,
+    {
+        self.foreign_only(name)?;
+        self.define(Item::Resource(name), move |linker, site| {
+            linker.resource(name, ResourceType::host::<T>(), move |mut store, number| {
+                drop(store.data_mut().instance_data(site.slot), number);
+                Ok(())
+            })
+        })
+    }
+
+    /// Adds a resource of which no guest is ever given a handle, with all its methods: none of them can
+    /// be called.
+    ///
+    /// # Errors
+    /// It is added twice, or the interface is not [foreign](HostLinker::foreign).
+    pub fn absent_resource<T: 'static>(self, name: &'static str) -> Result<Self> {
+        self.foreign_only(name)?;
+        self.define(Item::AbsentResource(name), move |linker, _| {
+            linker.resource(name, ResourceType::host::<T>(), |_, _| Ok(()))
+        })
+    }
+
+    /// Adds a function that takes a handle of an [absent resource](Self::absent_resource), and that can
+    /// not be called therefore.
+    ///
+    /// # Errors
+    /// It is added twice, or the interface is not [foreign](HostLinker::foreign).
+    pub fn absent_func(self, name: &'static str) -> Result<Self> {
+        self.foreign_only(name)?;
+        self.define(Item::Absent(name), move |linker, _| foreign::absent(linker, name))
+    }
+
+    fn foreign_only(&self, name: &str) -> Result<()> {
+        if self.foreign {
+            return Ok(());
+        }
+        Err(wasmtime::format_err!(
+            "{}#{name} is or needs a resource, which only interfaces opened with `foreign` may have",
+            self.interface.name
+        ))
+    }
+
     fn mode(&self, effect: Effect) -> Mode {
         Mode { effect, within_tree: self.within_tree, self_timed: self.self_timed }
     }
 
     fn define(
         self,
-        function: &'static str,
+        item: Item,
         define: impl Fn(&mut LinkerInstance<'_, ActorStore>, Arc<Site>) -> Result<()> + Send + Sync + 'static,
     ) -> Result<Self> {
-        if self.defs.iter().any(|def| def.interface.name == self.interface.name && def.function == function) {
-            return Err(wasmtime::format_err!("{}#{function} is added twice", self.interface.name));
+        let name = item.name();
+        if self.defs.iter().any(|def| def.interface.name == self.interface.name && def.item.name() == name) {
+            return Err(wasmtime::format_err!("{}#{name} is added twice", self.interface.name));
         }
-        self.defs.push(ImportDef { interface: self.interface.clone(), function, define: Box::new(define) });
+        let (interface, foreign) = (self.interface.clone(), self.foreign);
+        self.defs.push(ImportDef { interface, item, foreign, define: Box::new(define) });
         Ok(self)
     }
 }

@@ -4,7 +4,6 @@
 //! Not for running actors: tests do that with a [`TheaterRuntime`](crate::TheaterRuntime) as programs
 //! do.
 
-use std::collections::BTreeSet;
 use std::fmt::{Display, Write as _};
 use std::path::Path;
 use std::sync::Arc;
@@ -12,12 +11,13 @@ use std::sync::Arc;
 use theater_chain::Digest;
 use wasmtime::component::Component;
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
-use wit_parser::{Interface, ManglingAndAbi, Resolve};
+use wit_parser::{Interface, ManglingAndAbi, Resolve, TypeDefKind, TypeId};
 
 use crate::component::Components;
 use crate::engine;
 use crate::handler::{ErasedHandler, Handler, Registered};
 use crate::interface::InterfaceName;
+use crate::linker::Item;
 
 /// Asserts that a handler and its WIT say the same: see [`links`].
 ///
@@ -50,46 +50,63 @@ pub fn links<H: Handler>(handler: H, wit: impl AsRef<Path>) -> Result<(), String
 /// A world of all interfaces that the handler names, after their functions are compared by name.
 fn world(resolve: &Resolve, handler: &dyn ErasedHandler) -> Result<String, String> {
     let mut world = String::from("package theater-testing:links;\nworld all {\n");
-    let imports = handler.imports().iter().map(|def| (def.interface.clone(), def.function));
-    for (interface, functions) in grouped(imports) {
-        let name = checked(resolve, &interface, &functions)?;
+    let imports = handler.imports().iter().map(|def| (def.interface.clone(), def.item));
+    for (interface, items) in grouped(imports) {
+        let name = checked(resolve, &interface, &items)?;
         _ = writeln!(world, "  import {name};");
     }
     let exports = handler.exports().iter().map(|def| {
         let interface = InterfaceName { name: def.interface().to_owned(), version: None };
-        (interface, def.function())
+        (interface, Item::Function(def.function()))
     });
-    for (interface, functions) in grouped(exports) {
-        let name = checked(resolve, &interface, &functions)?;
+    for (interface, items) in grouped(exports) {
+        let name = checked(resolve, &interface, &items)?;
         _ = writeln!(world, "  export {name};");
     }
     world.push_str("}\n");
     Ok(world)
 }
 
-type Group = (InterfaceName, BTreeSet<&'static str>);
+type Group = (InterfaceName, Vec<Item>);
 
-fn grouped(functions: impl Iterator<Item = (InterfaceName, &'static str)>) -> Vec<Group> {
+fn grouped(items: impl Iterator<Item = (InterfaceName, Item)>) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
-    for (interface, function) in functions {
+    for (interface, item) in items {
         match groups.iter_mut().find(|(known, _)| known.name == interface.name) {
-            Some((_, functions)) => _ = functions.insert(function),
-            None => groups.push((interface, BTreeSet::from([function]))),
+            Some((_, items)) => items.push(item),
+            None => groups.push((interface, vec![item])),
         }
     }
     groups
 }
 
-/// The full name of the WIT's interface, if it has exactly these functions.
-fn checked(resolve: &Resolve, interface: &InterfaceName, functions: &BTreeSet<&str>) -> Result<String, String> {
+/// The full name of the WIT's interface, if it has exactly these functions and resources.
+fn checked(resolve: &Resolve, interface: &InterfaceName, items: &[Item]) -> Result<String, String> {
     let (name, found) = find(resolve, interface).ok_or_else(|| format!("the WIT has no interface {interface}"))?;
-    if let Some(missing) = functions.iter().find(|function| !found.functions.contains_key(**function)) {
-        return Err(format!("the WIT's {name} has no function {missing}, which the handler names"));
+    for item in items {
+        let (kind, known) = match item {
+            Item::Function(function) | Item::Absent(function) => ("function", found.functions.contains_key(*function)),
+            Item::Resource(resource) | Item::AbsentResource(resource) => {
+                ("resource", found.types.get(*resource).is_some_and(|id| is_resource(resolve, *id)))
+            }
+        };
+        if !known {
+            return Err(format!("the WIT's {name} has no {kind} {}, which the handler names", item.name()));
+        }
     }
-    if let Some(missing) = found.functions.keys().find(|function| !functions.contains(function.as_str())) {
+    if let Some(missing) = found.functions.keys().find(|function| !items.iter().any(|item| item.is_function(function)))
+    {
         return Err(format!("the WIT's {name} has the function {missing}, which the handler leaves out"));
     }
+    let resources = found.types.iter().filter(|(_, id)| is_resource(resolve, **id)).map(|(name, _)| name);
+    if let Some(missing) = resources.into_iter().find(|resource| !items.iter().any(|item| item.is_resource(resource))) {
+        return Err(format!("the WIT's {name} has the resource {missing}, which the handler leaves out"));
+    }
     Ok(name)
+}
+
+fn is_resource(resolve: &Resolve, id: TypeId) -> bool {
+    matches!(resolve.types[id].kind, TypeDefKind::Resource)
 }
 
 fn find<'a>(resolve: &'a Resolve, wanted: &InterfaceName) -> Option<(String, &'a Interface)> {

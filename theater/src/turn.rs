@@ -12,6 +12,7 @@ use crate::ActorInstance;
 use crate::actor::{Actor, Committed, Interruption, lock};
 use crate::actor_store::{Slots, Turn};
 use crate::anchors;
+use crate::call::EXITED;
 use crate::drive::{Drive, drive};
 use crate::error::{ActorError, CallError};
 use crate::exit::ExitReason;
@@ -108,6 +109,10 @@ pub(crate) async fn turn(
         Drive::Done(Ok(CallReturn::Err(reason))) => match open.check_limits(None, reason.as_bytes()) {
             Ok(()) => open.refuse(live, &reason).await,
             Err(error) => open.fail(live.into_slots(), error),
+        },
+        Drive::Done(Err(_)) if turn.exited => match turn.end {
+            Some(ExitReason::Abnormal(error)) => open.fail(live.into_slots(), error),
+            end => open.exited(live.into_slots(), end).await,
         },
         Drive::Done(Err(error)) => open.fail(live.into_slots(), failure::classify(&error, turn, refused)),
         Drive::TimedOut => {
@@ -229,7 +234,18 @@ impl Open<'_> {
     }
 
     /// The guest answered `err`: recorded, the state stays, its sends are dropped with the turn.
-    async fn refuse(mut self, live: Box<ActorInstance>, reason: &str) -> Finished {
+    async fn refuse(self, live: Box<ActorInstance>, reason: &str) -> Finished {
+        self.answer_err(reason).await;
+        Finished { life: Life::Live(live), end: None, failed: None }
+    }
+
+    /// The guest ended itself, well, before it had an answer.
+    async fn exited(self, slots: Slots, end: Option<ExitReason>) -> Finished {
+        self.answer_err(EXITED).await;
+        Finished { life: Life::Parked(slots), end, failed: None }
+    }
+
+    async fn answer_err(mut self, reason: &str) {
         let result = encode_err(reason);
         let payload = self.actor.recorder.payload(&[("result", Some(&result))]);
         let event = CallReturned { ok: false, state_hash: self.before.hash };
@@ -244,7 +260,6 @@ impl Open<'_> {
         if self.settle(&appended).await.is_ok() {
             self.answer(result, &appended);
         }
-        Finished { life: Life::Live(live), end: None, failed: None }
     }
 
     /// The call ended the actor: it changed no state and sends nothing.

@@ -1,15 +1,17 @@
-//! The log of one actor: how much of it passes, and where it goes. What is recorded of it is the
-//! business of `host`.
+//! The log of one actor, for handlers through which a guest writes lines: how much of it passes, and
+//! where it goes. What is recorded of it is the handler's business.
+//!
+//! Lines are `tracing` events with the target `theater::actor` and the fields `actor` (its id) and
+//! `name` (its manifest's); the program decides what becomes of them.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use theater::TheaterId;
-use theater::wasmtime;
-use theater::wasmtime::component::{ComponentType, Lift};
+use theater_chain::TheaterId;
+use wasmtime::component::{ComponentType, Lift};
 
 /// The longest line, in bytes.
-const LONGEST: usize = 64 << 10;
+pub const LONGEST: usize = 64 << 10;
 
 /// What a line counts beside its text, in bytes: about what is printed in front of it.
 const LINE: usize = 64;
@@ -17,24 +19,29 @@ const LINE: usize = 64;
 /// How far a burst may be ahead of the rate.
 const BURST: Duration = Duration::from_secs(1);
 
-/// WIT `log-level`.
+/// How much a line matters. WIT `log-level`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ComponentType, Lift, Serialize, Deserialize)]
 #[component(enum)]
 #[repr(u8)]
-pub(crate) enum LogLevel {
+pub enum LogLevel {
+    /// For following a program step by step.
     #[component(name = "trace")]
     Trace,
+    /// For whoever looks for a fault.
     #[component(name = "debug")]
     Debug,
+    /// What happens.
     #[component(name = "info")]
     Info,
+    /// What should not happen.
     #[component(name = "warn")]
     Warn,
+    /// A failure.
     #[component(name = "error")]
     Error,
 }
 
-/// The log of one actor.
+/// What a handler keeps of one actor's log: how far it is ahead of the manifest's limit `log`.
 #[derive(Debug, Default)]
 pub struct Log {
     /// When all that has passed is paid for at the rate of the manifest.
@@ -51,8 +58,9 @@ struct Dropped {
 }
 
 impl Log {
-    /// Whether a line of `bytes` passes at `now`, where `rate` bytes a second are allowed.
-    pub(crate) fn admit(&mut self, bytes: usize, rate: u64, now: Duration) -> bool {
+    /// Whether a line of `bytes` passes at `now` (monotonic), where `rate` bytes a second are allowed,
+    /// each line counted with 64 bytes beside its text.
+    pub fn admit(&mut self, bytes: usize, rate: u64, now: Duration) -> bool {
         let paid = self.paid.max(now);
         if rate == 0 || paid - now >= BURST {
             return false;
@@ -64,18 +72,18 @@ impl Log {
     }
 
     /// Counts a line that did not pass.
-    pub(crate) fn drop_line(&mut self, actor: TheaterId, name: &str) {
+    pub fn drop_line(&mut self, actor: TheaterId, name: &str) {
         let new = || Box::new(Dropped { lines: 0, actor, name: name.to_owned() });
         self.dropped.get_or_insert_with(new).lines += 1;
     }
 
-    /// Says how many lines were dropped since this was asked last.
-    pub(crate) fn close(mut self) {
+    /// Says how many lines were dropped since a line passed last: at the actor's end.
+    pub fn close(mut self) {
         self.tell_dropped();
     }
 
-    /// As [`Log::close`], in front of a line that passes.
-    pub(crate) fn tell_dropped(&mut self) {
+    /// As [`Log::close`], but in front of a line that passes.
+    pub fn tell_dropped(&mut self) {
         if let Some(Dropped { lines, actor, name }) = self.dropped.take().as_deref() {
             tracing::warn!(target: "theater::actor", %actor, name, "{lines} log lines were dropped: more than the manifest's limit `log`");
         }
@@ -83,12 +91,12 @@ impl Log {
 }
 
 /// The text as far as it may go, cut between two characters.
-pub(crate) fn cut(text: &str) -> &str {
+pub fn cut(text: &str) -> &str {
     &text[..text.floor_char_boundary(LONGEST)]
 }
 
 /// Hands a line to the program's subscriber.
-pub(crate) fn emit(level: LogLevel, actor: TheaterId, name: &str, text: &str) {
+pub fn emit(level: LogLevel, actor: TheaterId, name: &str, text: &str) {
     // The level of a `tracing` event is a constant of its call site.
     macro_rules! at {
         ($level:ident) => {
