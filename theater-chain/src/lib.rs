@@ -41,6 +41,7 @@
 //! [`payload`] the part that can be erased, and [`document`] what people and guests see of both.
 //! [`merkle`] has the trees that proofs are made of, [`note`] what of them is signed.
 
+pub mod bundle;
 pub mod codec;
 pub mod data;
 mod digest;
@@ -48,6 +49,7 @@ pub mod document;
 mod event;
 mod head_log;
 mod id;
+mod import;
 mod memory;
 pub mod merkle;
 pub mod note;
@@ -64,6 +66,7 @@ pub use digest::{Digest, ParseDigestError};
 pub use event::{ChainEvent, Head, Payload};
 pub use head_log::{HeadLog, LogEnd, LoggedHead, TreeHead, TreeUpdate};
 pub use id::{ParseIdError, TheaterId};
+pub use import::{ImportPart, ImportParts, ImportedActor};
 pub use memory::MemoryStore;
 pub use read::newest;
 pub use state_chain::StateChain;

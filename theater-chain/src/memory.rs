@@ -1,6 +1,7 @@
 //! A store in memory.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -8,8 +9,9 @@ use bytes::Bytes;
 
 use crate::data::Data;
 use crate::{
-    ActorEntry, ActorIndex, Answered, ChainEvent, ChainStore, Commit, Digest, Head, HeadLog, LogEnd, LoggedHead,
-    PAGE_BYTES, Payload, PendingMessage, StoreError, TheaterId, TreeUpdate,
+    ActorEntry, ActorIndex, ActorUpdate, Answered, ChainEvent, ChainStore, Commit, Digest, Head, HeadLog, ImportPart,
+    ImportParts, ImportedActor, LogEnd, LoggedHead, PAGE_BYTES, Payload, PendingMessage, StoreError, TheaterId,
+    TreeUpdate,
 };
 
 /// A [`ChainStore`] that lasts as long as the process: for `ephemeral` actors and for tests.
@@ -37,7 +39,10 @@ struct Inner {
     pending: BTreeMap<u64, PendingMessage>,
     pending_ages: HashMap<String, u64>,
     pending_next: u64,
-    answered: HashMap<String, Answered>,
+    /// By message id, in the order of these.
+    answered: BTreeMap<String, Answered>,
+    /// Children that came without their chains.
+    left_out: HashSet<TheaterId>,
     log: Log,
 }
 
@@ -169,6 +174,25 @@ impl ChainStore for MemoryStore {
         Ok(self.lock().actors.get(&actor).map_or(0, Actor::first_kept))
     }
 
+    async fn answers(&self, after: Option<&str>, max: usize) -> Result<Vec<Answered>, StoreError> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let inner = self.lock();
+        Ok(inner.answered.range::<str, _>((from, Bound::Unbounded)).take(max).map(|(_, found)| found.clone()).collect())
+    }
+
+    async fn is_left_out(&self, actor: TheaterId) -> Result<bool, StoreError> {
+        Ok(self.lock().left_out.contains(&actor))
+    }
+
+    async fn import(&self, parts: ImportParts) -> Result<(), StoreError> {
+        // All of it is held, as everything is in this store; so an error among them changes nothing.
+        let parts = parts.collect::<Result<Vec<_>, _>>()?;
+        let mut inner = self.lock();
+        inner.check_import(&parts)?;
+        inner.apply_import(parts);
+        Ok(())
+    }
+
     fn head_log(&self) -> Option<&dyn HeadLog> {
         Some(self)
     }
@@ -211,30 +235,10 @@ impl Inner {
 
     fn apply(&mut self, commit: Commit, heads: &[Head]) {
         for (update, head) in commit.actors.into_iter().zip(heads) {
-            self.log.changed.insert(update.id);
-            match self.actors.get_mut(&update.id) {
-                Some(actor) => {
-                    actor.head = *head;
-                    actor.index = update.index;
-                }
-                None => {
-                    let (place, index) = (self.order.len(), update.index);
-                    let (events, answers) = (VecDeque::new(), VecDeque::new());
-                    self.order.push(update.id);
-                    if let Some(parent) = index.parent {
-                        self.children.entry(parent).or_default().push(update.id);
-                    }
-                    self.actors.insert(update.id, Actor { place, head: *head, index, events, answers });
-                }
-            }
+            self.place(update, *head);
         }
         for (id, event) in commit.events {
-            if let Some(payload) = &event.payload {
-                self.hold(payload);
-            }
-            if let Some(actor) = self.actors.get_mut(&id) {
-                actor.events.push_back(event);
-            }
+            self.push(id, event);
         }
         self.states.extend(commit.states);
         self.components.extend(commit.components);
@@ -249,10 +253,93 @@ impl Inner {
             self.log.update(update);
         }
         for answered in commit.answered {
-            if let Some(actor) = self.actors.get_mut(&answered.actor) {
-                actor.answers.push_back((answered.seq, answered.message_id.clone()));
+            self.add_answered(answered);
+        }
+    }
+
+    /// Enters an actor, or what is new of one.
+    fn place(&mut self, update: ActorUpdate, head: Head) {
+        self.log.changed.insert(update.id);
+        match self.actors.get_mut(&update.id) {
+            Some(actor) => {
+                actor.head = head;
+                actor.index = update.index;
             }
-            self.answered.insert(answered.message_id.clone(), answered);
+            None => {
+                let (place, index) = (self.order.len(), update.index);
+                let (events, answers) = (VecDeque::new(), VecDeque::new());
+                self.order.push(update.id);
+                if let Some(parent) = index.parent {
+                    self.children.entry(parent).or_default().push(update.id);
+                }
+                self.actors.insert(update.id, Actor { place, head, index, events, answers });
+            }
+        }
+    }
+
+    fn push(&mut self, id: TheaterId, event: ChainEvent) {
+        if let Some(payload) = &event.payload {
+            self.hold(payload);
+        }
+        if let Some(actor) = self.actors.get_mut(&id) {
+            actor.events.push_back(event);
+        }
+    }
+
+    fn add_answered(&mut self, answered: Answered) {
+        if let Some(actor) = self.actors.get_mut(&answered.actor) {
+            actor.answers.push_back((answered.seq, answered.message_id.clone()));
+        }
+        self.answered.insert(answered.message_id.clone(), answered);
+    }
+
+    fn check_import(&self, parts: &[ImportPart]) -> Result<(), StoreError> {
+        let mut open: Option<(&ImportedActor, Option<Head>)> = None;
+        for part in parts {
+            match part {
+                ImportPart::Actor(actor) => {
+                    if let Some((before, head)) = open.replace((actor, actor.expected)) {
+                        before.complete(head)?;
+                    }
+                    let (id, expected) = (actor.entry.id, actor.expected);
+                    let stored = self.actors.get(&id).map(|actor| actor.head);
+                    if stored != expected {
+                        return Err(StoreError::Conflict { actor: id, expected, stored });
+                    }
+                }
+                ImportPart::Events(events) => {
+                    let Some((actor, head)) = &mut open else { continue };
+                    *head = actor.follow(*head, events)?;
+                }
+                _ => {}
+            }
+        }
+        open.map_or(Ok(()), |(actor, head)| actor.complete(head))
+    }
+
+    fn apply_import(&mut self, parts: Vec<ImportPart>) {
+        let mut open = None;
+        for part in parts {
+            match part {
+                ImportPart::Component(digest, bytes) => drop(self.components.insert(digest, bytes)),
+                ImportPart::Manifest(digest, bytes) => drop(self.manifests.insert(digest, bytes)),
+                ImportPart::State(hash, bytes) => drop(self.states.insert(hash, bytes)),
+                ImportPart::Actor(ImportedActor { entry, expected, left_out, .. }) => {
+                    open = Some(entry.id);
+                    let waiting = self.pending.values().filter(|message| message.receiver == entry.id);
+                    let waiting: Vec<_> = waiting.map(|message| message.message_id.clone()).collect();
+                    waiting.iter().for_each(|message_id| self.remove_pending(message_id));
+                    self.left_out.remove(&entry.id);
+                    self.left_out.extend(left_out.into_iter().filter(|id| !self.actors.contains_key(id)));
+                    self.place(ActorUpdate { id: entry.id, expected, index: entry.index }, entry.head);
+                }
+                ImportPart::Events(events) => {
+                    let Some(id) = open else { continue };
+                    events.into_iter().for_each(|event| self.push(id, event));
+                }
+                ImportPart::Pending(message) => self.add_pending(message),
+                ImportPart::Answered(answered) => self.add_answered(answered),
+            }
         }
     }
 

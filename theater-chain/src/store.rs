@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::{ChainEvent, Digest, Head, HeadLog, Payload, TheaterId, TreeUpdate};
+use crate::{ChainEvent, Digest, Head, HeadLog, ImportParts, Payload, TheaterId, TreeUpdate};
 
 /// How many bytes of data and payloads a page of [`ChainStore::events`] has, about: the event that
 /// takes it over this is its last.
@@ -74,6 +74,30 @@ pub trait ChainStore: Send + Sync + 'static {
     /// does must append what is in [`Commit::tree`].
     fn head_log(&self) -> Option<&dyn HeadLog> {
         None
+    }
+
+    /// Up to `max` of the messages from outside that were answered, in the order of their ids' bytes,
+    /// those after `after`. For exporting.
+    ///
+    /// # Errors
+    /// A store that has nothing to do with bundles need not implement it.
+    async fn answers(&self, _after: Option<&str>, _max: usize) -> Result<Vec<Answered>, StoreError> {
+        Err(StoreError::Unsupported("listing the answers"))
+    }
+
+    /// Whether the chain of this actor was left out when its parent came from elsewhere.
+    async fn is_left_out(&self, _actor: TheaterId) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    /// Takes in a record from elsewhere: all of it becomes durable, or nothing. Returns when it is.
+    /// What was erased here stays so.
+    ///
+    /// # Errors
+    /// The first error of the parts, a head that is not the expected one, or events that do not
+    /// follow. A store that has nothing to do with bundles need not implement it.
+    async fn import(&self, _parts: ImportParts) -> Result<(), StoreError> {
+        Err(StoreError::Unsupported("importing"))
     }
 }
 
@@ -283,4 +307,7 @@ pub enum StoreError {
     /// Reading or writing failed.
     #[error("the store cannot be used: {0}")]
     Io(String),
+    /// The store does not do such things.
+    #[error("the store has no way of {0}")]
+    Unsupported(&'static str),
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
-use theater_chain::{ActorUpdate, ChainEvent, Commit, Digest, Head, PendingMessage, StoreError, TheaterId};
+use theater_chain::{ActorUpdate, Answered, ChainEvent, Commit, Digest, Head, PendingMessage, StoreError, TheaterId};
 
 use crate::error::store_error;
 use crate::head_log;
@@ -28,11 +28,12 @@ pub(crate) struct Appender {
     states: States,
 }
 
+/// An actor, as the writer knows it: its number, its newest event and where that is.
 #[derive(Debug, Clone, Copy)]
-struct Known {
-    n: i64,
-    head: Head,
-    position: i64,
+pub(crate) struct Known {
+    pub(crate) n: i64,
+    pub(crate) head: Head,
+    pub(crate) position: i64,
 }
 
 impl Appender {
@@ -88,22 +89,17 @@ impl Appender {
         }
         for (id, event) in &commit.events {
             let before = known.get(id).copied().flatten();
-            let n = before.map_or(self.next_actor, |before| before.n);
-            if before.is_none() {
-                self.next_actor += 1;
-            }
-            let position = self.next_position;
-            self.next_position += 1;
+            let n = match before {
+                Some(before) => before.n,
+                None => self.new_actor(),
+            };
+            let position = self.next_position();
             self.write_event(connection, n, position, before.map(|before| before.position), event)?;
             known.insert(*id, Some(Known { n, head: event.head(), position }));
         }
-        if self.actors.len() > MAX_ACTORS {
-            self.actors.clear();
-        }
         for update in &commit.actors {
             if let Some(known) = known.get(&update.id).copied().flatten() {
-                write_actor(connection, update, known)?;
-                self.actors.insert(update.id, known);
+                self.write_actor(connection, update, known)?;
             }
         }
         self.write_contents(connection, commit)?;
@@ -114,7 +110,33 @@ impl Appender {
         self.write_messages(connection, commit)
     }
 
-    fn known(&mut self, connection: &Connection, actor: TheaterId) -> rusqlite::Result<Option<Known>> {
+    /// The number of an actor that is new.
+    pub(crate) fn new_actor(&mut self) -> i64 {
+        self.next_actor += 1;
+        self.next_actor - 1
+    }
+
+    /// The position of the next event.
+    pub(crate) fn next_position(&mut self) -> i64 {
+        self.next_position += 1;
+        self.next_position - 1
+    }
+
+    pub(crate) fn write_actor(
+        &mut self,
+        connection: &Connection,
+        update: &ActorUpdate,
+        known: Known,
+    ) -> rusqlite::Result<()> {
+        write_actor(connection, update, known)?;
+        if self.actors.len() > MAX_ACTORS {
+            self.actors.clear();
+        }
+        self.actors.insert(update.id, known);
+        Ok(())
+    }
+
+    pub(crate) fn known(&mut self, connection: &Connection, actor: TheaterId) -> rusqlite::Result<Option<Known>> {
         if let Some(known) = self.actors.get(&actor) {
             return Ok(Some(*known));
         }
@@ -132,7 +154,7 @@ impl Appender {
         Ok(found)
     }
 
-    fn write_event(
+    pub(crate) fn write_event(
         &mut self,
         connection: &Connection,
         actor: i64,
@@ -168,16 +190,40 @@ impl Appender {
 
     fn write_contents(&mut self, connection: &Connection, commit: &Commit) -> rusqlite::Result<()> {
         for (hash, bytes) in &commit.states {
-            self.states.add(connection, hash, bytes)?;
+            self.write_state(connection, hash, bytes)?;
         }
-        let sql = "INSERT OR IGNORE INTO components (digest, bytes) VALUES (?, ?)";
         for (digest, bytes) in &commit.components {
-            connection.prepare_cached(sql)?.execute(params![digest.as_bytes(), &bytes[..]])?;
+            self.write_component(connection, digest, bytes)?;
         }
-        let sql = "INSERT OR IGNORE INTO manifests (digest, bytes) VALUES (?, ?)";
         for (digest, bytes) in &commit.manifests {
-            connection.prepare_cached(sql)?.execute(params![digest.as_bytes(), &bytes[..]])?;
+            self.write_manifest(connection, digest, bytes)?;
         }
+        Ok(())
+    }
+
+    pub(crate) fn write_state(&mut self, connection: &Connection, hash: &Digest, bytes: &[u8]) -> rusqlite::Result<()> {
+        self.states.add(connection, hash, bytes)
+    }
+
+    pub(crate) fn write_component(
+        &self,
+        connection: &Connection,
+        digest: &Digest,
+        bytes: &[u8],
+    ) -> rusqlite::Result<()> {
+        let sql = "INSERT OR IGNORE INTO components (digest, bytes) VALUES (?, ?)";
+        connection.prepare_cached(sql)?.execute(params![digest.as_bytes(), bytes])?;
+        Ok(())
+    }
+
+    pub(crate) fn write_manifest(
+        &self,
+        connection: &Connection,
+        digest: &Digest,
+        bytes: &[u8],
+    ) -> rusqlite::Result<()> {
+        let sql = "INSERT OR IGNORE INTO manifests (digest, bytes) VALUES (?, ?)";
+        connection.prepare_cached(sql)?.execute(params![digest.as_bytes(), bytes])?;
         Ok(())
     }
 
@@ -188,15 +234,20 @@ impl Appender {
         for message_id in &commit.pending_removed {
             connection.prepare_cached("DELETE FROM pending WHERE message_id = ?")?.execute([message_id])?;
         }
-        let sql = "INSERT OR REPLACE INTO answered (message_id, actor, seq) VALUES (?, ?, ?)";
         for answered in &commit.answered {
-            let (actor, seq) = (answered.actor.as_bytes(), answered.seq.cast_signed());
-            connection.prepare_cached(sql)?.execute(params![answered.message_id, actor, seq])?;
+            self.write_answered(connection, answered)?;
         }
         Ok(())
     }
 
-    fn write_pending(&self, connection: &Connection, message: &PendingMessage) -> rusqlite::Result<()> {
+    pub(crate) fn write_answered(&self, connection: &Connection, answered: &Answered) -> rusqlite::Result<()> {
+        let sql = "INSERT OR REPLACE INTO answered (message_id, actor, seq) VALUES (?, ?, ?)";
+        let (actor, seq) = (answered.actor.as_bytes(), answered.seq.cast_signed());
+        connection.prepare_cached(sql)?.execute(params![answered.message_id, actor, seq])?;
+        Ok(())
+    }
+
+    pub(crate) fn write_pending(&self, connection: &Connection, message: &PendingMessage) -> rusqlite::Result<()> {
         let at = match &message.payload {
             Some(_) => None,
             None => self.payloads.find(connection, &message.payload_commit)?,

@@ -22,6 +22,7 @@ struct Chain<'c> {
     n: i64,
     head_seq: u64,
     head_position: i64,
+    kept_from: u64,
 }
 
 /// Where an event stands.
@@ -37,6 +38,12 @@ struct Stretch {
     bytes: usize,
 }
 
+/// The seq of the first event of a chain that is kept.
+pub(crate) fn kept_from(connection: &Connection, id: TheaterId) -> rusqlite::Result<u64> {
+    let mut statement = connection.prepare_cached("SELECT kept_from FROM pruned WHERE actor = ?")?;
+    Ok(statement.query_row([id.as_bytes()], |row| rows::unsigned(row, 0)).optional()?.unwrap_or(0))
+}
+
 /// A page: up to `max` events of a chain from `from` on. Within one transaction.
 pub(crate) fn events(
     connection: &Connection,
@@ -44,19 +51,22 @@ pub(crate) fn events(
     from: u64,
     max: usize,
 ) -> Result<Vec<ChainEvent>, StoreError> {
-    let sql = "SELECT n, head_seq, head_position FROM actors WHERE id = ?";
+    let sql = "SELECT n, head_seq, head_position,
+            coalesce((SELECT kept_from FROM pruned WHERE pruned.actor = actors.id), 0)
+        FROM actors WHERE id = ?";
     let chain = connection
         .prepare_cached(sql)
         .and_then(|mut statement| {
             let chain = |row: &Row<'_>| {
                 let head_seq = rows::unsigned(row, 1)?;
-                Ok(Chain { connection, id, n: row.get(0)?, head_seq, head_position: row.get(2)? })
+                let (n, head_position, kept_from) = (row.get(0)?, row.get(2)?, rows::unsigned(row, 3)?);
+                Ok(Chain { connection, id, n, head_seq, head_position, kept_from })
             };
             statement.query_row([id.as_bytes()], chain).optional()
         })
         .map_err(store_error)?;
     match chain {
-        Some(chain) if max > 0 && from <= chain.head_seq => chain.page(from, max),
+        Some(chain) if max > 0 && from <= chain.head_seq => chain.page(from.max(chain.kept_from), max),
         _ => Ok(Vec::new()),
     }
 }
@@ -194,7 +204,8 @@ impl Chain<'_> {
 
     /// Whether the link to the event before leads there.
     fn follows(&self, place: &Place) -> Result<bool, StoreError> {
-        Ok(match (place.previous, place.seq.checked_sub(1)) {
+        let before = place.seq.checked_sub(1).filter(|_| place.seq != self.kept_from);
+        Ok(match (place.previous, before) {
             (None, None) => true,
             (Some(position), Some(seq)) => self.place(position)?.is_some_and(|place| self.is_at(&place, seq)),
             _ => false,

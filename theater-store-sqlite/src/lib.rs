@@ -46,6 +46,9 @@
 //! | `answered` | a message from outside that was answered, and by which event |
 //! | `head_log` | a head that changed: what the host signs, in its order |
 //! | `head_log_end`, `tree_heads` | how far the log is; its newest signed checkpoint of each key |
+//! | `pruned` | an actor whose older events were dropped, and from which on they are there |
+//! | `erased` | the commit of a payload that was erased |
+//! | `left_out` | an actor whose chain was left out when its parent came from elsewhere |
 //!
 //! Ids, hashes and bytes are blobs, so that the events of an actor are
 //! `SELECT seq, event_type, hex(hash) FROM events WHERE actor = (SELECT n FROM actors WHERE
@@ -58,6 +61,7 @@ mod error;
 mod events;
 mod folder;
 mod head_log;
+mod import;
 mod messages;
 mod readers;
 mod rows;

@@ -62,11 +62,20 @@ fn with_payload(
     Ok(message)
 }
 
+/// Messages that were answered, in the order of their ids, those after `after`.
+pub(crate) fn answers(connection: &Connection, after: &str, max: usize) -> rusqlite::Result<Vec<Answered>> {
+    let sql = "SELECT message_id, actor, seq FROM answered WHERE message_id > ? ORDER BY message_id LIMIT ?";
+    let limit = i64::try_from(max).unwrap_or(i64::MAX);
+    let mut statement = connection.prepare_cached(sql)?;
+    statement.query_map(rusqlite::params![after, limit], answer)?.collect()
+}
+
+fn answer(row: &Row<'_>) -> rusqlite::Result<Answered> {
+    Ok(Answered { message_id: row.get(0)?, actor: rows::id(row, 1)?, seq: rows::unsigned(row, 2)? })
+}
+
 /// Where a message was answered.
 pub(crate) fn answered(connection: &Connection, message_id: &str) -> rusqlite::Result<Option<Answered>> {
     let sql = "SELECT message_id, actor, seq FROM answered WHERE message_id = ?";
-    let answered = |row: &Row<'_>| {
-        Ok(Answered { message_id: row.get(0)?, actor: rows::id(row, 1)?, seq: rows::unsigned(row, 2)? })
-    };
-    connection.prepare_cached(sql)?.query_row([message_id], answered).optional()
+    connection.prepare_cached(sql)?.query_row([message_id], answer).optional()
 }

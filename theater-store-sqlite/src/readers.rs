@@ -25,6 +25,8 @@ pub(crate) struct Readers {
     path: PathBuf,
     permits: Arc<Semaphore>,
     idle: Arc<Mutex<Vec<Reader>>>,
+    /// One connection in one transaction, from the beginning to the end.
+    is_snapshot: bool,
 }
 
 impl Readers {
@@ -32,7 +34,16 @@ impl Readers {
     pub(crate) fn open(path: PathBuf) -> Result<Self, StoreError> {
         let first = Reader::open(&path)?;
         let idle = Arc::new(Mutex::new(vec![first]));
-        Ok(Self { path, permits: Arc::new(Semaphore::new(READERS)), idle })
+        Ok(Self { path, permits: Arc::new(Semaphore::new(READERS)), idle, is_snapshot: false })
+    }
+
+    /// Opens the only connection, and its only transaction: all reads see the store as it is now.
+    pub(crate) fn open_snapshot(path: PathBuf) -> Result<Self, StoreError> {
+        let reader = Reader::open(&path)?;
+        // The first read of a transaction fixes what it sees.
+        reader.connection.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema;").map_err(store_error)?;
+        let idle = Arc::new(Mutex::new(vec![reader]));
+        Ok(Self { path, permits: Arc::new(Semaphore::new(1)), idle, is_snapshot: true })
     }
 
     /// Runs `read` in a transaction of its own: it sees the store as it was at one moment.
@@ -40,22 +51,30 @@ impl Readers {
         &self,
         read: impl FnOnce(&mut Reader) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let ended = |error: String| StoreError::Io(format!("a read was not finished: {error}"));
-        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|error| ended(error.to_string()))?;
-        let (path, idle) = (self.path.clone(), Arc::clone(&self.idle));
+        fn ended(error: impl std::fmt::Display) -> StoreError {
+            StoreError::Io(format!("a read was not finished: {error}"))
+        }
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(ended)?;
+        let (path, idle, is_snapshot) = (self.path.clone(), Arc::clone(&self.idle), self.is_snapshot);
         let work = move || {
             let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let mut reader = taken.map_or_else(|| Reader::open(&path), Ok)?;
-            reader.connection.execute_batch("BEGIN").map_err(store_error)?;
+            let mut reader = match taken {
+                Some(reader) => reader,
+                None if is_snapshot => return Err(ended("its connection is gone")),
+                None => Reader::open(&path)?,
+            };
+            if !is_snapshot {
+                reader.connection.execute_batch("BEGIN").map_err(store_error)?;
+            }
             let result = read(&mut reader);
             // One that cannot end its transaction is closed instead.
-            if reader.connection.execute_batch("COMMIT").is_ok() {
+            if is_snapshot || reader.connection.execute_batch("COMMIT").is_ok() {
                 idle.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
             }
             drop(permit);
             result
         };
-        tokio::task::spawn_blocking(work).await.map_err(|error| ended(error.to_string()))?
+        tokio::task::spawn_blocking(work).await.map_err(ended)?
     }
 }
 

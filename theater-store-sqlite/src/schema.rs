@@ -91,7 +91,8 @@ CREATE TABLE answered (
 ";
 
 /// What came to the tables later, a version each, in order. A writer brings older tables up to date.
-const CHANGES: [&str; 1] = ["
+const CHANGES: [&str; 2] = [
+    "
 CREATE TABLE head_log (                 -- heads that changed, as the host signs them
     n     INTEGER PRIMARY KEY,          -- the place in the log, from 0
     actor BLOB NOT NULL,                -- actors.id
@@ -109,7 +110,20 @@ CREATE TABLE tree_heads (               -- the newest signed checkpoint of each 
     size   INTEGER NOT NULL,
     note   TEXT NOT NULL                -- a C2SP signed note
 ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+CREATE TABLE pruned (                   -- actors whose older events were dropped
+    actor     BLOB PRIMARY KEY,         -- actors.id
+    kept_from INTEGER NOT NULL          -- seq of the first event that is there
+) STRICT, WITHOUT ROWID;
+CREATE TABLE erased (                   -- payloads that were erased: copies from elsewhere stay so
+    payload_commit BLOB PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+CREATE TABLE left_out (                 -- actors whose chains were left out when their parents came
+    actor BLOB PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+",
+];
 
 /// The connection that writes, to a database that is created if the file is empty.
 pub(crate) fn open_writer(path: &Path) -> Result<Connection, StoreError> {

@@ -6,14 +6,15 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension as _, Params};
 use theater_chain::{
-    ActorEntry, Answered, ChainEvent, ChainStore, Commit, Digest, HeadLog, PendingMessage, StoreError, TheaterId,
+    ActorEntry, Answered, ChainEvent, ChainStore, Commit, Digest, HeadLog, ImportParts, PendingMessage, StoreError,
+    TheaterId,
 };
 
 use crate::error::store_error;
 use crate::folder::{self, LockedFolder};
 use crate::readers::Readers;
 use crate::writer::Writer;
-use crate::{events, messages, rows, schema};
+use crate::{events, import, messages, rows, schema};
 
 /// Chains in a folder on disk. See the [crate's page](crate) for what is in it and what a commit
 /// means.
@@ -52,6 +53,19 @@ impl SqliteStore {
         Ok(Self { readers, writer: None, dir, _folder: None })
     }
 
+    /// Opens the store in `dir` as it is at this moment: what is committed later is not seen, and
+    /// SQLite's log grows by it until this store is dropped. A commit is an error.
+    pub fn open_snapshot(dir: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let dir = dir.as_ref().to_owned();
+        let readers = Readers::open_snapshot(folder::database(&dir))?;
+        Ok(Self { readers, writer: None, dir, _folder: None })
+    }
+
+    fn writer(&self) -> Result<&Writer, StoreError> {
+        let read_only = || StoreError::Io(format!("{} was opened for reading only", self.dir.display()));
+        self.writer.as_ref().ok_or_else(read_only)
+    }
+
     async fn bytes(&self, sql: &'static str, digest: Digest) -> Result<Option<Bytes>, StoreError> {
         let query = move |connection: &Connection| {
             let bytes = |row: &rusqlite::Row<'_>| row.get::<_, Vec<u8>>(0);
@@ -87,10 +101,7 @@ pub(crate) fn limit(max: usize) -> i64 {
 #[async_trait]
 impl ChainStore for SqliteStore {
     async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
-        match &self.writer {
-            Some(writer) => writer.commit(commit).await,
-            None => Err(StoreError::Io(format!("{} was opened for reading only", self.dir.display()))),
-        }
+        self.writer()?.commit(commit).await
     }
 
     async fn actor(&self, actor: TheaterId) -> Result<Option<ActorEntry>, StoreError> {
@@ -157,5 +168,22 @@ impl ChainStore for SqliteStore {
 
     fn head_log(&self) -> Option<&dyn HeadLog> {
         Some(self)
+    }
+
+    async fn kept_from(&self, actor: TheaterId) -> Result<u64, StoreError> {
+        self.readers.read(move |reader| events::kept_from(&reader.connection, actor).map_err(store_error)).await
+    }
+
+    async fn answers(&self, after: Option<&str>, max: usize) -> Result<Vec<Answered>, StoreError> {
+        let after = after.unwrap_or_default().to_owned();
+        self.readers.read(move |reader| messages::answers(&reader.connection, &after, max).map_err(store_error)).await
+    }
+
+    async fn is_left_out(&self, actor: TheaterId) -> Result<bool, StoreError> {
+        self.readers.read(move |reader| import::is_left_out(&reader.connection, actor).map_err(store_error)).await
+    }
+
+    async fn import(&self, parts: ImportParts) -> Result<(), StoreError> {
+        self.writer()?.import(parts).await
     }
 }

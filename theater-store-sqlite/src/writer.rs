@@ -6,18 +6,26 @@
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
-use theater_chain::{Commit, StoreError};
+use theater_chain::{Commit, ImportParts, StoreError};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::batch::Appender;
 use crate::error::store_error;
+use crate::import;
 
 /// How many commits may be queued; one more waits for its place.
 const QUEUE: usize = 1024;
 
 type Answer = Result<(), StoreError>;
 
-struct Job {
+/// What the thread is asked to write.
+enum Job {
+    Commit(CommitJob),
+    /// Alone in its transaction.
+    Import(ImportParts, oneshot::Sender<Answer>),
+}
+
+struct CommitJob {
     commit: Commit,
     done: oneshot::Sender<Answer>,
 }
@@ -42,10 +50,20 @@ impl Writer {
 
     /// Returns when the commit is on disk, or why it is not.
     pub(crate) async fn commit(&self, commit: Commit) -> Answer {
-        let ended = || StoreError::Io("the store's writer has ended".into());
         let (done, answer) = oneshot::channel();
+        self.send(Job::Commit(CommitJob { commit, done }), answer).await
+    }
+
+    /// Returns when all parts are on disk, or why none is.
+    pub(crate) async fn import(&self, parts: ImportParts) -> Answer {
+        let (done, answer) = oneshot::channel();
+        self.send(Job::Import(parts, done), answer).await
+    }
+
+    async fn send(&self, job: Job, answer: oneshot::Receiver<Answer>) -> Answer {
+        let ended = || StoreError::Io("the store's writer has ended".into());
         let queue = self.queue.as_ref().ok_or_else(ended)?;
-        queue.send(Job { commit, done }).await.map_err(|_| ended())?;
+        queue.send(job).await.map_err(|_| ended())?;
         answer.await.map_err(|_| ended())?
     }
 }
@@ -69,36 +87,69 @@ struct Worker {
 impl Worker {
     fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
         while let Some(first) = jobs.blocking_recv() {
-            let mut group = vec![first];
-            while group.len() < QUEUE
-                && let Ok(job) = jobs.try_recv()
-            {
-                group.push(job);
+            let (mut group, mut alone) = (Vec::new(), None);
+            let mut next = Some(first);
+            while let Some(job) = next {
+                match job {
+                    Job::Commit(commit) => group.push(commit),
+                    Job::Import(parts, done) => {
+                        alone = Some((parts, done));
+                        break;
+                    }
+                }
+                next = if group.len() < QUEUE { jobs.try_recv().ok() } else { None };
             }
-            let answers = self.write(&group);
+            let answers = if group.is_empty() { Vec::new() } else { self.write(&group) };
             for (job, answer) in group.into_iter().zip(answers) {
                 // Who no longer waits for the answer does not need it.
                 let _ = job.done.send(answer);
             }
+            if let Some((parts, done)) = alone {
+                let _ = done.send(self.import(parts));
+            }
         }
+    }
+
+    fn import(&mut self, parts: ImportParts) -> Answer {
+        self.transaction(|connection, appender| import::import(connection, appender, parts))
     }
 
     /// Writes the group as one transaction; if that does not work, each commit as its own, so that
     /// one which SQLite refuses does not take the others with it.
-    fn write(&mut self, group: &[Job]) -> Vec<Answer> {
-        match self.transaction(group) {
+    fn write(&mut self, group: &[CommitJob]) -> Vec<Answer> {
+        match self.group(group) {
             Ok(answers) => answers,
             Err(error) if group.len() == 1 => vec![Err(error)],
             Err(_) => {
-                let alone = |job| self.transaction(std::slice::from_ref(job))?.pop().unwrap_or(Ok(()));
+                let alone = |job| self.group(std::slice::from_ref(job))?.pop().unwrap_or(Ok(()));
                 group.iter().map(alone).collect()
             }
         }
     }
 
     /// One transaction; an error if none of it was written.
-    fn transaction(&mut self, group: &[Job]) -> Result<Vec<Answer>, StoreError> {
-        let written = self.try_transaction(group);
+    fn group(&mut self, group: &[CommitJob]) -> Result<Vec<Answer>, StoreError> {
+        self.transaction(|connection, appender| {
+            let mut answers = Vec::with_capacity(group.len());
+            for job in group {
+                match appender.refusal(connection, &job.commit)? {
+                    Some(refusal) => answers.push(Err(refusal)),
+                    None => {
+                        appender.write(connection, &job.commit).map_err(store_error)?;
+                        answers.push(Ok(()));
+                    }
+                }
+            }
+            Ok(answers)
+        })
+    }
+
+    /// Runs `write` in a transaction, which is undone where anything fails.
+    fn transaction<T>(
+        &mut self,
+        write: impl FnOnce(&Connection, &mut Appender) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let written = self.try_transaction(write);
         if written.is_err() {
             self.appender = None;
             if !self.connection.is_autocommit() {
@@ -108,23 +159,17 @@ impl Worker {
         written
     }
 
-    fn try_transaction(&mut self, group: &[Job]) -> Result<Vec<Answer>, StoreError> {
+    fn try_transaction<T>(
+        &mut self,
+        write: impl FnOnce(&Connection, &mut Appender) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         self.connection.execute_batch("BEGIN IMMEDIATE").map_err(store_error)?;
         let appender = match &mut self.appender {
             Some(appender) => appender,
             gone => gone.insert(Appender::load(&self.connection).map_err(store_error)?),
         };
-        let mut answers = Vec::with_capacity(group.len());
-        for job in group {
-            match appender.refusal(&self.connection, &job.commit)? {
-                Some(refusal) => answers.push(Err(refusal)),
-                None => {
-                    appender.write(&self.connection, &job.commit).map_err(store_error)?;
-                    answers.push(Ok(()));
-                }
-            }
-        }
+        let written = write(&self.connection, appender)?;
         self.connection.execute_batch("COMMIT").map_err(store_error)?;
-        Ok(answers)
+        Ok(written)
     }
 }

@@ -62,4 +62,8 @@ impl ChainStore for Records {
     async fn kept_from(&self, actor: TheaterId) -> Result<u64, StoreError> {
         find_store(&self.0, actor).await?.kept_from(actor).await
     }
+
+    async fn is_left_out(&self, actor: TheaterId) -> Result<bool, StoreError> {
+        self.0.journal.store(false).is_left_out(actor).await
+    }
 }

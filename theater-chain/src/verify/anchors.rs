@@ -10,6 +10,10 @@ use crate::{ChainStore, StoreError, TheaterId};
 /// How many children of one parent are remembered, so that memory is bounded (50 MB).
 const MAX_CHILDREN: usize = 1 << 18;
 
+/// Of children that a bundle says it does not hold.
+pub(super) const LEFT_OUT: &str =
+    "children whose chains were left out when this record was exported: what their parents say of them";
+
 /// Follows what one chain says of children.
 #[derive(Debug)]
 pub(super) struct Children {
@@ -85,6 +89,10 @@ impl Children {
         let Some(stored) = stored else {
             if anchor.volatile {
                 unchecked.add("children_anchored: chains of ephemeral children, which are kept in memory alone");
+                return Ok(());
+            }
+            if store.is_left_out(id).await? {
+                unchecked.add(LEFT_OUT);
                 return Ok(());
             }
             return fault(format!("the chain of {id}, which is anchored here, is not in the store"));

@@ -1,6 +1,6 @@
 //! Whether the ends and the errs of children that a chain tells are in the children's chains.
 
-use super::anchors::Children;
+use super::anchors::{Children, LEFT_OUT};
 use super::child::{Child, End, Halt, decoded, fault};
 use super::report::Sentences;
 use crate::data::{
@@ -114,6 +114,10 @@ impl Children {
         match child.stored(store, 0).await? {
             Some(stored) if stored.parent != Some(parent) => fault(format!("{id} is not a child of this actor")),
             Some(_) => Ok(Some(child)),
+            None if store.is_left_out(id).await? => {
+                unchecked.add(LEFT_OUT);
+                Ok(None)
+            }
             None if child.anchored.is_some_and(|anchored| !anchored.volatile) => child.missing(),
             None => {
                 unchecked.add("child_exited, child_erred: those of children whose chains are not in the store");

@@ -1,6 +1,7 @@
 //! Tests of the chain through its public interface.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod bundle;
 mod children;
 mod codec;
 mod known_answers;

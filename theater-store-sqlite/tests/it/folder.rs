@@ -87,7 +87,7 @@ fn other_files_and_other_versions_are_refused_and_left_alone() {
         let raw = Connection::open(path).unwrap();
         raw.execute_batch("PRAGMA user_version = 7; PRAGMA journal_mode = DELETE").unwrap();
     };
-    refused(&of_version_7, "has tables of version 7, and this program reads up to version 2");
+    refused(&of_version_7, "has tables of version 7, and this program reads up to version 3");
 }
 
 /// Tables of the version before the log of heads.
@@ -98,8 +98,11 @@ async fn older_tables_are_read_and_brought_up_to_date() {
     story.write_life();
     SqliteStore::open(folder.path()).unwrap().commit(story.commit()).await.unwrap();
     let raw = Connection::open(folder.path().join("theater.db")).unwrap();
-    raw.execute_batch("DROP TABLE head_log; DROP TABLE head_log_end; DROP TABLE tree_heads; PRAGMA user_version = 1")
-        .unwrap();
+    raw.execute_batch(
+        "DROP TABLE head_log; DROP TABLE head_log_end; DROP TABLE tree_heads; DROP TABLE pruned; DROP TABLE erased;
+        DROP TABLE left_out; PRAGMA user_version = 1",
+    )
+    .unwrap();
     let version = || raw.query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0)).unwrap();
     let reader = SqliteStore::open_read_only(folder.path()).unwrap();
     assert_eq!(reader.actor(story.id).await.unwrap().map(|entry| entry.head), story.head);
@@ -107,7 +110,7 @@ async fn older_tables_are_read_and_brought_up_to_date() {
     assert_eq!(version(), 1, "who only reads changes nothing");
     drop(reader);
     let writer = SqliteStore::open(folder.path()).unwrap();
-    assert_eq!(version(), 2);
+    assert_eq!(version(), 3);
     let unlogged = writer.head_log().unwrap().unlogged().await.unwrap();
     assert_eq!(unlogged, [LoggedHead { actor: story.id, head: story.head.unwrap() }]);
     let report = verify_store(&writer, Level::Full, &mut |_| ()).await.unwrap();

@@ -1,6 +1,7 @@
 //! Tests of the store on real files.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod bundle;
 mod crash;
 mod folder;
 mod tampering;
