@@ -7,6 +7,7 @@ mod passers_by;
 mod tapped;
 
 use std::path::Path;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tempfile::TempDir;
@@ -18,6 +19,7 @@ use theater::{
 use theater_handler_message_server::{HANDLE_REQUEST, HANDLE_SEND, MessageServerHandler};
 use theater_handler_runtime::RuntimeHandler;
 use theater_handler_supervisor::{SupervisorHandler, SupervisorHostConfig};
+use theater_replay::{Part, Replayer};
 use theater_supervision_policy::DecisionAudit;
 
 pub use alone::alone;
@@ -32,6 +34,9 @@ type = \"runtime\"
 [[handlers]]
 type = \"message-server\"
 ";
+
+/// One for all scenarios of a process: components are compiled once.
+static REPLAYER: LazyLock<Replayer> = LazyLock::new(|| Replayer::new().unwrap());
 
 /// A folder with actors and a runtime that runs them.
 pub struct World {
@@ -190,9 +195,22 @@ impl World {
         assert!(report.ok, "{faults:?}");
     }
 
-    /// Stops every tree, and verifies every chain.
+    /// Every actor, replayed from its record, does again what it did.
+    pub async fn replay(&self) {
+        for entry in self.recorded().await {
+            let store = self.runtime.store().clone();
+            let replay = REPLAYER.replay(store, entry.id, Part::whole()).await.unwrap();
+            let name = &entry.index.name;
+            assert!(replay.is_ok(), "{name} ({}): {:#?}", entry.id, replay.diverged);
+            assert!(replay.unreplayed.is_empty(), "{name} ({}): {:?}", entry.id, replay.unreplayed);
+            assert_eq!(replay.events, entry.head.seq + 1, "{name} ({})", entry.id);
+        }
+    }
+
+    /// Stops every tree, verifies every chain, and replays it.
     pub async fn close(&self) {
         self.runtime.shutdown().await.unwrap();
         self.verify().await;
+        self.replay().await;
     }
 }

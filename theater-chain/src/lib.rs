@@ -55,7 +55,7 @@ pub mod merkle;
 pub mod note;
 pub mod payload;
 mod read;
-mod scan;
+pub mod scan;
 mod state_chain;
 mod store;
 #[doc(hidden)]

@@ -14,22 +14,32 @@ pub(crate) const MAX_DEPTH: usize = 64;
 
 /// A scalar, or the head of an array or map, whose items follow.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Token<'a> {
+pub enum Token<'a> {
+    /// Nil.
     Nil,
+    /// A boolean.
     Bool(bool),
+    /// An integer that is not negative, in any of its encodings.
     Unsigned(u64),
+    /// An integer in an encoding with a sign; it may be positive.
     Signed(i64),
+    /// A float of 32 bits.
     F32(f32),
+    /// A float of 64 bits.
     F64(f64),
+    /// Valid UTF-8.
     Text(&'a str),
+    /// Bytes.
     Bin(&'a [u8]),
+    /// The head of an array with so many items.
     Array(u32),
+    /// The head of a map with so many keys, each followed by its value.
     Map(u32),
 }
 
 /// Reads tokens and whole values from a slice.
 #[derive(Debug, Clone)]
-pub(crate) struct Reader<'a> {
+pub struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
 }
@@ -42,21 +52,26 @@ struct Open {
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+    /// A reader at the beginning of `bytes`.
+    pub fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
     }
 
     /// How many bytes were read.
-    pub(crate) fn position(&self) -> usize {
+    pub fn position(&self) -> usize {
         self.at
     }
 
-    pub(crate) fn is_at_end(&self) -> bool {
+    /// Whether everything was read.
+    pub fn is_at_end(&self) -> bool {
         self.at == self.bytes.len()
     }
 
     /// Refuses bytes after the value that was read.
-    pub(crate) fn finish(&self) -> Result<(), DecodeError> {
+    ///
+    /// # Errors
+    /// There are some.
+    pub fn finish(&self) -> Result<(), DecodeError> {
         if self.is_at_end() { Ok(()) } else { Err(DecodeError::Trailing { at: self.at }) }
     }
 
@@ -92,7 +107,10 @@ impl<'a> Reader<'a> {
     }
 
     /// The next token.
-    pub(crate) fn token(&mut self) -> Result<Token<'a>, DecodeError> {
+    ///
+    /// # Errors
+    /// The bytes end within it, a text is not UTF-8, or it is of a type that chains do not use.
+    pub fn token(&mut self) -> Result<Token<'a>, DecodeError> {
         let at = self.at;
         let [first] = self.number()?;
         Ok(match Marker::from_u8(first) {
@@ -129,7 +147,10 @@ impl<'a> Reader<'a> {
     }
 
     /// The next key of a map.
-    pub(crate) fn key(&mut self) -> Result<&'a str, DecodeError> {
+    ///
+    /// # Errors
+    /// As [`Reader::token`]; also: it is not text.
+    pub fn key(&mut self) -> Result<&'a str, DecodeError> {
         let at = self.at;
         match self.token()? {
             Token::Text(key) => Ok(key),
@@ -139,7 +160,10 @@ impl<'a> Reader<'a> {
 
     /// The bytes of the next whole value, checked throughout. `depth` is how many arrays and maps
     /// it lies in.
-    pub(crate) fn value(&mut self, depth: usize) -> Result<&'a [u8], DecodeError> {
+    ///
+    /// # Errors
+    /// As [`Reader::token`]; also: a map has a key twice, or arrays and maps nest more than 64 deep.
+    pub fn value(&mut self, depth: usize) -> Result<&'a [u8], DecodeError> {
         let start = self.at;
         let mut open: Vec<Open> = Vec::new();
         let mut keys: Vec<&'a str> = Vec::new();

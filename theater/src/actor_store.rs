@@ -5,11 +5,11 @@ use std::any::Any;
 use std::sync::Arc;
 
 use theater_chain::{Digest, TheaterId};
-use wasmtime::ResourceLimiter;
 
 use crate::actor::Actor;
 use crate::error::ActorError;
 use crate::exit::ExitReason;
+use crate::memory_limit::MemoryLimit;
 use crate::message::Reserved;
 use crate::poison::Answers;
 
@@ -34,7 +34,7 @@ impl ActorStore {
 
     pub(crate) fn new(actor: Arc<Actor>, slots: Slots) -> Self {
         let max = actor.made.manifest.limits.memory;
-        let memory = MemoryLimit { max, used: 0, refused: None };
+        let memory = MemoryLimit::new(max);
         Self { actor, slots, instance_data: Vec::new(), memory, turn: Turn::default() }
     }
 
@@ -73,33 +73,6 @@ pub(crate) struct Turn {
     pub(crate) open: bool,
     /// Whether this is `init`, where alone a start can be declined.
     pub(crate) init: bool,
-}
-
-/// The memory limit of the manifest over all memories and tables of the component.
-pub(crate) struct MemoryLimit {
-    max: usize,
-    used: usize,
-    /// The size that was last refused in this turn.
-    pub(crate) refused: Option<usize>,
-}
-
-/// Entries of one table; a table that wants more is refused, as memory is.
-const TABLE_ELEMENTS: usize = 100_000;
-
-impl ResourceLimiter for MemoryLimit {
-    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        let total = self.used + desired.saturating_sub(current);
-        if total > self.max {
-            self.refused = Some(total);
-            return Ok(false);
-        }
-        self.used = total;
-        Ok(true)
-    }
-
-    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(desired <= TABLE_ELEMENTS)
-    }
 }
 
 /// What the wrapper keeps of the host call that is running.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use theater_chain::{ChainEvent, ChainStore, Digest, Head, StoreError, TheaterId};
 
 use crate::actor::Actor;
@@ -10,7 +10,8 @@ use crate::journal::Journal;
 use crate::recorder::Recorder;
 
 /// A range of a chain, recorded in place of the events themselves.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ChainRange {
     /// Whose chain.
     pub actor_id: TheaterId,

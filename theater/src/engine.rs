@@ -1,4 +1,5 @@
-//! The wasmtime engine of a runtime: its settings, and the ticker that lets it interrupt guests.
+//! The wasmtime engine of a runtime: its settings, and the ticker that lets it interrupt guests. Public
+//! for who runs recorded guests again: only with the same settings do they behave the same.
 
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use theater_chain::data::EngineRecord;
 use wasmtime::{Config, Enabled, Engine, EngineWeak, PoolingAllocationConfig, Result, WasmBacktraceDetails};
 
 /// How often a running guest may be interrupted.
-const TICK: Duration = Duration::from_millis(2);
+pub const TICK: Duration = Duration::from_millis(2);
 
 /// The wasm stack of a guest; an endless recursion traps at its end.
 const WASM_STACK: usize = 512 << 10;
@@ -22,7 +23,10 @@ const FIBER_STACK: usize = 2 << 20;
 const CORE_INSTANCES: u32 = 64;
 
 /// Builds an engine for at most `live` instances at once and starts its ticker.
-pub(crate) fn build(live: u32) -> Result<Engine> {
+///
+/// # Errors
+/// The machine cannot run wasm, or has no room for another thread.
+pub fn build(live: u32) -> Result<Engine> {
     let engine = Engine::new(&config(Some(live)))
         // Where the address space is limited the pool cannot be reserved; instances on demand work.
         .or_else(|_| Engine::new(&config(None)))?;
@@ -84,8 +88,19 @@ fn start_ticker(engine: EngineWeak) -> Result<()> {
     Ok(())
 }
 
+/// An engine that compiles and runs guests as those of a runtime, without a pool of instances: for
+/// programs that make few, such as a replay. Its ticker runs.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_small() -> Result<Engine> {
+    let engine = Engine::new(&config(None))?;
+    start_ticker(engine.weak())?;
+    Ok(engine)
+}
+
 /// What compiled and runs the components, as recorded in `actor_started`.
-pub(crate) fn record(engine: &Engine) -> EngineRecord {
+pub fn record(engine: &Engine) -> EngineRecord {
     let mut hasher = ShaHasher(Sha256::new());
     engine.precompile_compatibility_hash().hash(&mut hasher);
     EngineRecord {

@@ -84,7 +84,7 @@ pub(crate) async fn turn(
     };
     let begun = record_call(&actor, &message, mode.lane, &found.interface);
     live.store.data_mut().turn = Turn { seq: begun.seq, open: true, init: mode.init, ..Turn::default() };
-    live.store.data_mut().memory.refused = None;
+    live.store.data_mut().memory.begin();
     live.store.set_hostcall_fuel(actor.made.manifest.limits.host_call_bytes);
     live.store.set_epoch_deadline(1);
     let before = actor.committed();

@@ -1,0 +1,303 @@
+//! The replay of one actor, event by event: lives, instances and states between the calls.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use theater::{Limits, ManifestConfig};
+use theater_chain::data::{ActorStarted, Call, Data, RestartStateKind};
+use theater_chain::{ChainEvent, ChainStore, Digest, TheaterId, payload};
+
+use crate::Replayer;
+use crate::answer::field;
+use crate::call::{Maker, Ran};
+use crate::error::ReplayError;
+use crate::guest::{Engines, Live};
+use crate::link::Linked;
+use crate::record::{Halt, Record, Step, damaged};
+use crate::report::{Replay, State, Unreplayed};
+
+/// Gaps that a report lists.
+const MAX_GAPS: usize = 100;
+
+/// An incarnation.
+pub(crate) struct Life {
+    limits: Limits,
+    linked: Arc<Linked>,
+    engines: Engines,
+}
+
+/// The replay of one actor.
+pub(crate) struct Machine<'a> {
+    replayer: &'a Replayer,
+    actor: TheaterId,
+    store: Arc<dyn ChainStore>,
+    /// The component that takes the place of the recorded ones.
+    instead: Option<Arc<Linked>>,
+    life: Option<Life>,
+    live: Option<Live>,
+    /// The hash of the last committed state, where the record has said it.
+    state_hash: Option<Digest>,
+    /// Its bytes; none while they are not known.
+    state: Option<Option<Bytes>>,
+    /// Calls cannot be made, until an instance is dropped whose state is stored.
+    lost: bool,
+    report: Replay,
+}
+
+impl<'a> Machine<'a> {
+    pub(crate) fn new(
+        replayer: &'a Replayer,
+        store: Arc<dyn ChainStore>,
+        actor: TheaterId,
+        from: u64,
+        instead: Option<Arc<Linked>>,
+    ) -> Self {
+        let report = Replay {
+            actor,
+            from,
+            events: 0,
+            replayed: 0,
+            environmental: 0,
+            diverged: None,
+            unreplayed: Vec::new(),
+            failure: None,
+            state: None,
+        };
+        Self {
+            replayer,
+            actor,
+            store,
+            instead,
+            life: None,
+            live: None,
+            state_hash: None,
+            state: None,
+            lost: false,
+            report,
+        }
+    }
+
+    /// Nothing done so far.
+    pub(crate) fn into_report(self) -> Replay {
+        self.report
+    }
+
+    /// Puts the machine where an incarnation stood between two calls.
+    ///
+    /// # Errors
+    /// As of a start.
+    pub(crate) async fn enter(&mut self, started: &ChainEvent, data: &ActorStarted, state: State) -> Result<(), Halt> {
+        self.life = Some(self.life(started, data).await?);
+        (self.state_hash, self.state) = (Some(state.hash), Some(state.bytes));
+        Ok(())
+    }
+
+    /// Goes through the record to its end, or to the first difference.
+    pub(crate) async fn run(mut self, mut record: Record) -> Result<Replay, ReplayError> {
+        loop {
+            match self.step(record).await {
+                Ok(Some(back)) => record = back,
+                Ok(None) => break,
+                Err(Halt::Failed(error)) => return Err(error),
+                Err(Halt::Diverged(divergence)) => {
+                    self.report.events = divergence.seq.saturating_sub(self.report.from);
+                    self.report.diverged = Some(*divergence);
+                    return Ok(self.report);
+                }
+            }
+        }
+        self.report.state = match (self.state_hash, self.state) {
+            (Some(hash), Some(bytes)) => Some(State { hash, bytes }),
+            _ => None,
+        };
+        Ok(self.report)
+    }
+
+    /// Takes one event, and with a `call` all that belong to it.
+    async fn step(&mut self, mut record: Record) -> Result<Option<Record>, Halt> {
+        let Some(step) = record.take().await? else { return Ok(None) };
+        let Step { event, data } = &step;
+        match data {
+            Some(Data::ActorStarted(started)) => self.started(event, started).await?,
+            Some(Data::Call(call)) if !self.lost => record = self.call(record, event, call).await?,
+            Some(Data::InstanceDropped(_)) => self.dropped().await?,
+            Some(Data::StateUpdated(updated)) if self.lost => {
+                (self.state_hash, self.state) = (Some(updated.new_state_hash), None);
+            }
+            Some(Data::Call(_) | Data::CallReturned(_) | Data::HostCall(_) | Data::HostCallBegun(_)) if self.lost => {}
+            Some(Data::StateUpdated(_) | Data::CallReturned(_) | Data::HostCall(_) | Data::HostCallBegun(_)) => {
+                let found = format!("{} without one", event.event_type);
+                return Err(Halt::Diverged(Box::new(damaged(event, "a call that it belongs to", &found))));
+            }
+            Some(Data::ActorErrorData(error)) => {
+                self.holds(event, error.state_hash)?;
+                self.live = None;
+            }
+            Some(Data::ActorTerminated(ended)) => {
+                self.holds(event, ended.final_state_hash)?;
+                self.live = None;
+            }
+            _ => {}
+        }
+        if let Some(gap) = self.report.unreplayed.last_mut().filter(|_| self.lost) {
+            gap.to = event.seq;
+        }
+        self.report.events = record.at() - self.report.from;
+        Ok(Some(record))
+    }
+
+    fn holds(&self, event: &ChainEvent, claimed: Digest) -> Result<(), Halt> {
+        match self.state_hash {
+            Some(hash) if hash != claimed => {
+                let expected = format!("the state {hash}, the last one committed");
+                Err(Halt::Diverged(Box::new(damaged(event, &expected, &format!("the state {claimed}")))))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn started(&mut self, event: &ChainEvent, started: &ActorStarted) -> Result<(), Halt> {
+        self.live = None;
+        self.life = Some(self.life(event, started).await?);
+        self.lost = false;
+        match started.restart_state {
+            RestartStateKind::Reset => self.initial(event, started)?,
+            RestartStateKind::Resume if self.state_hash.is_some() => {
+                self.holds(event, started.state_hash)?;
+                if self.state.is_none() {
+                    self.install(event.seq, started.state_hash).await?;
+                }
+            }
+            _ => self.install(event.seq, started.state_hash).await?,
+        }
+        self.state_hash = Some(started.state_hash);
+        Ok(())
+    }
+
+    async fn life(&self, event: &ChainEvent, started: &ActorStarted) -> Result<Life, Halt> {
+        let missing = |what, digest| ReplayError::Missing { actor: self.actor, seq: event.seq, what, digest };
+        let manifest = self.store.manifest(started.manifest).await?;
+        let manifest = manifest
+            .filter(|bytes| Digest::of(bytes) == started.manifest)
+            .ok_or_else(|| missing("manifest", started.manifest))?;
+        let manifest = ManifestConfig::from_source("manifest.toml", manifest).map_err(ReplayError::from)?;
+        let linked = match &self.instead {
+            Some(instead) => instead.clone(),
+            None => match self.replayer.known(started.component) {
+                Some(linked) => linked,
+                None => {
+                    let component = self.store.component(started.component).await?;
+                    let component = component
+                        .filter(|bytes| Digest::of(bytes) == started.component)
+                        .ok_or_else(|| missing("component", started.component))?;
+                    self.replayer.link(started.component, &component)?
+                }
+            },
+        };
+        let engines = Engines::of(&started.engine, self.replayer.engine_record());
+        Ok(Life { limits: manifest.limits, linked, engines })
+    }
+
+    fn initial(&mut self, event: &ChainEvent, started: &ActorStarted) -> Result<(), Halt> {
+        if event.is_erased() {
+            self.lose(event.seq, "its initial state was erased");
+            return Ok(());
+        }
+        let unlike = |what: &str| Halt::Diverged(Box::new(damaged(event, "an initial state of its hash", what)));
+        let state = match field(event, "initial_state")? {
+            Some(bytes) => Some(payload::read_bin(bytes).map_err(|error| unlike(&error.to_string()))?),
+            None => None,
+        };
+        if Digest::of_state(state) != started.state_hash {
+            return Err(unlike("another"));
+        }
+        self.state = Some(state.map(Bytes::copy_from_slice));
+        Ok(())
+    }
+
+    /// Takes a state from the store.
+    async fn install(&mut self, seq: u64, hash: Digest) -> Result<(), Halt> {
+        self.state = stored_state(&*self.store, hash).await?;
+        self.lost = self.state.is_none();
+        if self.lost {
+            self.lose(seq, "the state that it begins with is not stored");
+        }
+        Ok(())
+    }
+
+    fn lose(&mut self, seq: u64, reason: &str) {
+        (self.lost, self.live, self.state) = (true, None, None);
+        if self.report.unreplayed.len() < MAX_GAPS {
+            self.report.unreplayed.push(Unreplayed { seq, to: seq, reason: reason.to_owned() });
+        }
+    }
+
+    async fn dropped(&mut self) -> Result<(), Halt> {
+        self.live = None;
+        if self.lost
+            && let Some(hash) = self.state_hash
+        {
+            self.state = stored_state(&*self.store, hash).await?;
+            self.lost = self.state.is_none();
+        }
+        Ok(())
+    }
+
+    async fn call(&mut self, record: Record, event: &ChainEvent, call: &Call) -> Result<Record, Halt> {
+        let (Some(life), Some(state), Some(state_hash)) = (&self.life, &self.state, self.state_hash) else {
+            self.lose(event.seq, "the start of its incarnation is not kept");
+            return Ok(record);
+        };
+        let maker = Maker {
+            actor: self.actor,
+            linked: &life.linked,
+            limits: &life.limits,
+            engines: life.engines,
+            moved: self.instead.is_some(),
+            state: state.as_deref(),
+            state_hash,
+        };
+        let (mut record, ran) = maker.make(&mut self.live, record, event, call).await?;
+        match ran {
+            Ran::Ended(state) => {
+                self.report.replayed += 1;
+                self.state_hash = Some(Digest::of_state(state.as_deref()));
+                self.state = Some(state.map(Bytes::from));
+            }
+            Ran::Failed(failure) => {
+                self.report.replayed += 1;
+                self.report.failure = Some(failure);
+                self.live = None;
+            }
+            Ran::Cut => {
+                self.live = None;
+                // At the end of the record the call is open.
+                if let Some(step) = record.take().await? {
+                    self.cut(&step)?;
+                }
+            }
+            Ran::Unreplayable(reason) => self.lose(event.seq, &reason),
+        }
+        Ok(record)
+    }
+
+    /// What ended a call that the guest did not end.
+    fn cut(&mut self, step: &Step) -> Result<(), Halt> {
+        match &step.data {
+            Some(Data::ActorErrorData(error)) => {
+                self.report.environmental += 1;
+                self.holds(&step.event, error.state_hash)
+            }
+            _ => Err(Halt::Diverged(Box::new(damaged(&step.event, "the end of the call", &step.event.event_type)))),
+        }
+    }
+}
+
+/// A state by its hash: none where the store does not have it, or has other bytes.
+pub(crate) async fn stored_state(store: &dyn ChainStore, hash: Digest) -> Result<Option<Option<Bytes>>, Halt> {
+    if hash.is_zero() {
+        return Ok(Some(None));
+    }
+    let bytes = store.state(hash).await?;
+    Ok(bytes.filter(|bytes| Digest::of(bytes) == hash).map(Some))
+}

@@ -1,0 +1,214 @@
+//! The recorded chain, read event by event: each is checked to be the successor of the one before, and
+//! no more than a page of them is in memory.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use theater_chain::data::{ActorErrorData, Data, DropReason, InstanceDropped};
+use theater_chain::{ChainEvent, ChainStore, Payload, TheaterId};
+
+use crate::error::ReplayError;
+use crate::report::Divergence;
+
+/// Events read at a time.
+const PAGE: usize = 256;
+
+/// What ends a replay before the end of its record.
+#[derive(Debug)]
+pub(crate) enum Halt {
+    /// The record and the replay differ.
+    Diverged(Box<Divergence>),
+    /// It cannot go on.
+    Failed(ReplayError),
+}
+
+impl<E: Into<ReplayError>> From<E> for Halt {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// An event, and what its data says; `None` for a type that this version does not know.
+#[derive(Debug)]
+pub(crate) struct Step {
+    pub(crate) event: ChainEvent,
+    pub(crate) data: Option<Data>,
+}
+
+/// Called with the seq of events as they are passed.
+pub(crate) type Progress = Box<dyn FnMut(u64) + Send>;
+
+/// The reading end of a chain.
+pub(crate) struct Record {
+    store: Arc<dyn ChainStore>,
+    actor: TheaterId,
+    /// The seq after the last event that is looked at.
+    end: u64,
+    /// The next event to read from the store.
+    next: u64,
+    page: VecDeque<ChainEvent>,
+    ahead: Option<Step>,
+    /// The event before the one ahead, where it was read.
+    before: Option<(u64, theater_chain::Digest)>,
+    /// Recoveries up to here were passed in the open call.
+    passed: Option<u64>,
+    /// The seq after the last event that was taken.
+    at: u64,
+    progress: Option<Progress>,
+}
+
+impl Record {
+    pub(crate) fn new(
+        store: Arc<dyn ChainStore>,
+        actor: TheaterId,
+        from: u64,
+        end: u64,
+        progress: Option<Progress>,
+    ) -> Self {
+        Self {
+            store,
+            actor,
+            end,
+            next: from,
+            page: VecDeque::new(),
+            ahead: None,
+            before: None,
+            passed: None,
+            at: from,
+            progress,
+        }
+    }
+
+    /// The seq after the last event that was taken.
+    pub(crate) fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// The store.
+    pub(crate) fn store(&self) -> &Arc<dyn ChainStore> {
+        &self.store
+    }
+
+    /// The next event, which stays the next.
+    pub(crate) async fn peek(&mut self) -> Result<Option<&Step>, Halt> {
+        if self.ahead.is_none() {
+            self.ahead = self.read().await?;
+        }
+        Ok(self.ahead.as_ref())
+    }
+
+    /// The next event; [`Record::peek`] found one.
+    pub(crate) async fn take(&mut self) -> Result<Option<Step>, Halt> {
+        self.peek().await?;
+        let step = self.ahead.take();
+        if let Some(step) = &step {
+            self.at = step.event.seq + 1;
+            if let Some(progress) = &mut self.progress {
+                progress(step.event.seq);
+            }
+        }
+        Ok(step)
+    }
+
+    async fn read(&mut self) -> Result<Option<Step>, Halt> {
+        if self.page.is_empty() && self.next < self.end {
+            let max = usize::try_from(self.end - self.next).unwrap_or(usize::MAX).min(PAGE);
+            self.page = self.store.events(self.actor, self.next, max).await?.into();
+        }
+        let Some(event) = self.page.pop_front() else { return Ok(None) };
+        self.next = event.seq + 1;
+        if let Some(fault) = fault_of(&event, self.before) {
+            return Err(Halt::Diverged(Box::new(fault)));
+        }
+        self.before = Some((event.seq, event.hash));
+        match Data::decode(&event.event_type, &event.data) {
+            Ok(data) => Ok(Some(Step { event, data })),
+            Err(error) => Err(Halt::Diverged(Box::new(damaged(&event, "data that can be read", &error.to_string())))),
+        }
+    }
+
+    /// The next event that belongs to the open call. Those on the way, which have nothing to do with
+    /// it, are taken.
+    pub(crate) async fn peek_in_call(&mut self) -> Result<Option<&Step>, Halt> {
+        loop {
+            let passed = self.passed;
+            let Some(step) = self.peek().await? else { return Ok(None) };
+            let beside = match &step.data {
+                Some(Data::InstanceDropped(dropped)) => {
+                    dropped.reason == DropReason::Recovered && passed >= Some(step.event.seq)
+                }
+                Some(
+                    Data::MessageAccepted(_)
+                    | Data::ChildExited(_)
+                    | Data::ChildErred(_)
+                    | Data::ChildrenAnchored(_)
+                    | Data::SupervisionAction(_)
+                    | Data::HandlerError(_)
+                    | Data::PermissionDenied(_)
+                    | Data::DeadLetter(_),
+                )
+                | None => true,
+                _ => false,
+            };
+            if !beside {
+                break;
+            }
+            self.take().await?;
+        }
+        Ok(self.ahead.as_ref())
+    }
+
+    /// Goes back to the event after `call`, which began the open call; the recovery at `passed` is not
+    /// met again.
+    pub(crate) fn call_again(&mut self, call: &ChainEvent, passed: u64) {
+        (self.page, self.ahead) = (VecDeque::new(), None);
+        self.next = call.seq + 1;
+        self.before = Some((call.seq, call.hash));
+        self.passed = Some(passed);
+    }
+
+    /// Whether what comes next in the open call cannot be reached by running the guest: the host ended
+    /// it there, the process went down, or the record ends.
+    pub(crate) async fn is_cut(&mut self, reproducible: impl Fn(&ActorErrorData) -> bool) -> Result<bool, Halt> {
+        Ok(match self.peek_in_call().await? {
+            None => true,
+            Some(Step { data: Some(Data::ActorErrorData(error)), .. }) => !reproducible(error),
+            Some(Step { data: Some(Data::InstanceDropped(InstanceDropped { reason })), .. }) => {
+                *reason == DropReason::Recovered
+            }
+            Some(_) => false,
+        })
+    }
+}
+
+/// What is wrong with an event itself.
+fn fault_of(event: &ChainEvent, before: Option<(u64, theater_chain::Digest)>) -> Option<Divergence> {
+    if let Some((seq, hash)) = before {
+        if event.seq != seq + 1 {
+            return Some(damaged(event, &format!("event {}", seq + 1), &format!("event {}", event.seq)));
+        }
+        if event.parent_hash != hash {
+            return Some(damaged(event, &format!("the parent hash {hash}"), &event.parent_hash.to_string()));
+        }
+    }
+    let computed = event.computed_hash();
+    if computed != event.hash {
+        return Some(damaged(event, &format!("content with the hash {}", event.hash), &format!("the hash {computed}")));
+    }
+    let intact = event
+        .payload
+        .as_ref()
+        .is_none_or(|payload| Some(payload.commit()) == event.payload_commit && Payload::is_intact(payload));
+    (!intact).then(|| damaged(event, "the payload of its commit", "another payload"))
+}
+
+/// An event that is not one of a chain as it was written.
+pub(crate) fn damaged(event: &ChainEvent, expected: &str, actual: &str) -> Divergence {
+    Divergence {
+        seq: event.seq,
+        function: String::new(),
+        expected: expected.to_owned(),
+        actual: format!("{actual}; the record is damaged: see `theater verify`"),
+        backtrace: Vec::new(),
+    }
+}
