@@ -67,7 +67,11 @@ impl OpenCall {
         }
         if matches!(outcome, Outcome::Trap | Outcome::Abandoned) {
             let event = &step.event;
-            return Err(different(damaged(event, "the end of the call, which this host call ended", "that it went on")));
+            return Err(different(damaged(
+                event,
+                "the end of the call, which this host call ended",
+                "that it went on",
+            )));
         }
         self.results(&step.event, site).await
     }

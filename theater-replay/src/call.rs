@@ -8,7 +8,7 @@ use theater_chain::{ChainEvent, Digest, TheaterId};
 use wasmtime::component::Val;
 
 use crate::answer::field;
-use crate::guest::{Engines, Live, OpenCall, Stop};
+use crate::guest::{Engines, Live, OpenCall, SLICE, Stop};
 use crate::link::{ActorExport, Linked, unversioned};
 use crate::outcome::{self, Failed, Made, Returned, backtrace, over_limits};
 use crate::record::{Halt, Record, Step};
@@ -132,7 +132,7 @@ impl Maker<'_> {
         data.memory.begin();
         data.call = Some(OpenCall { record, ordinal: 0, engine: self.engines, stop: None });
         guest.store.set_hostcall_fuel(usize::MAX);
-        guest.store.set_epoch_deadline(1);
+        guest.store.set_epoch_deadline(SLICE);
         let returned = invoke(&mut guest, export, self.state, params).await;
         let refused = guest.store.data().memory.refused();
         #[expect(clippy::expect_used, reason = "it was put there above, and nothing takes it")]

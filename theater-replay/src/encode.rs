@@ -85,13 +85,7 @@ pub(crate) fn value(out: &mut Vec<u8>, shape: &Shape, val: &Val, rep: &mut RepOf
     Ok(())
 }
 
-fn half(
-    out: &mut Vec<u8>,
-    key: &str,
-    shape: Option<&Shape>,
-    val: Option<&Val>,
-    rep: &mut RepOf<'_>,
-) -> Result<()> {
+fn half(out: &mut Vec<u8>, key: &str, shape: Option<&Shape>, val: Option<&Val>, rep: &mut RepOf<'_>) -> Result<()> {
     match (shape, val) {
         (None, None) => tagged(out, key, None, rep),
         (Some(shape), Some(val)) => tagged(out, key, Some((shape, val)), rep),

@@ -7,6 +7,9 @@ use wasmtime::{Store, UpdateDeadline};
 use crate::link::Linked;
 use crate::record::{Halt, Record};
 
+/// Ticks of the engine for which a guest runs before it gives way.
+pub(crate) const SLICE: u64 = 10;
+
 /// The data of the wasm store.
 pub(crate) struct Guest {
     pub(crate) memory: MemoryLimit,
@@ -79,11 +82,11 @@ impl Live {
         // Live it is the manifest's; a guest that kept to it must not fail for the room that untyped
         // values take.
         store.set_hostcall_fuel(usize::MAX);
-        store.set_epoch_deadline(1);
+        store.set_epoch_deadline(SLICE);
         store.epoch_deadline_callback(|mut context| {
             let guest = context.data_mut();
-            guest.ticks = guest.ticks.checked_sub(1).ok_or_else(|| wasmtime::Error::from(Endless))?;
-            Ok(UpdateDeadline::Yield(1))
+            guest.ticks = guest.ticks.checked_sub(SLICE).ok_or_else(|| wasmtime::Error::from(Endless))?;
+            Ok(UpdateDeadline::Yield(SLICE))
         });
         let instance = linked.pre.instantiate_async(&mut store).await?;
         Ok(Self { store, instance })

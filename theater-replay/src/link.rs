@@ -86,9 +86,10 @@ impl Linked {
     pub(crate) fn export(&self, interface: &str, function: &str) -> Option<&Arc<ActorExport>> {
         let exact = self.exports.get(&(interface.to_owned(), function.to_owned()));
         exact.or_else(|| {
-            let found = self.exports.iter().find(|((other, name), _)| {
-                name == function && unversioned(other) == unversioned(interface)
-            });
+            let found = self
+                .exports
+                .iter()
+                .find(|((other, name), _)| name == function && unversioned(other) == unversioned(interface));
             found.map(|(_, export)| export)
         })
     }
@@ -200,7 +201,7 @@ fn exports(
             else {
                 continue;
             };
-            if let Some(export) = FuncShape::of(&func, resources).ok().and_then(|shape| actor_export(index, shape)) {
+            if let Some(export) = FuncShape::of(&func, resources).ok().and_then(|shape| actor_export(index, &shape)) {
                 found.insert((interface.to_owned(), name.to_owned()), Arc::new(export));
             }
         }
@@ -209,7 +210,7 @@ fn exports(
 }
 
 /// `f(state, params: P) -> result<tuple<state, R..>, string>`.
-fn actor_export(index: ComponentExportIndex, shape: FuncShape) -> Option<ActorExport> {
+fn actor_export(index: ComponentExportIndex, shape: &FuncShape) -> Option<ActorExport> {
     let state = Shape::Option(Box::new(Shape::Bytes));
     let [passed, params @ Shape::Tuple(_)] = &*shape.params else { return None };
     let [Shape::Result(Some(ok), Some(err))] = &*shape.results else { return None };

@@ -33,6 +33,8 @@ pub(crate) struct Failed {
     pub(crate) kind: ErrorType,
     pub(crate) trap_code: Option<String>,
     pub(crate) wasm_offset: Option<u64>,
+    /// Where the function starts that trapped.
+    starts: Option<u64>,
     pub(crate) said: String,
     pub(crate) backtrace: Vec<String>,
 }
@@ -40,7 +42,7 @@ pub(crate) struct Failed {
 impl Failed {
     /// A failure without a trap.
     pub(crate) fn new(kind: ErrorType, said: String) -> Self {
-        Self { kind, trap_code: None, wasm_offset: None, said, backtrace: Vec::new() }
+        Self { kind, trap_code: None, wasm_offset: None, starts: None, said, backtrace: Vec::new() }
     }
 
     /// Classified as the core does it live; host functions cannot fail here.
@@ -56,6 +58,7 @@ impl Failed {
             kind,
             trap_code: trap.map(|trap| format!("{trap:?}").to_kebab_case()),
             wasm_offset: offset(error),
+            starts: start(error),
             said: error.root_cause().to_string(),
             backtrace: backtrace(error),
         }
@@ -70,7 +73,14 @@ impl Failed {
     pub(crate) fn is(&self, recorded: &ActorErrorData, moved: bool) -> bool {
         self.kind == recorded.error
             && (self.kind != ErrorType::Trap
-                || (self.trap_code == recorded.trap_code && (moved || self.wasm_offset == recorded.wasm_offset)))
+                || (self.trap_code == recorded.trap_code && (moved || self.is_at(recorded.wasm_offset))))
+    }
+
+    /// Whether it trapped at this place. A trap right after a function's entry is attributed to the
+    /// function's start where the guest gave way just there: then it is known no closer.
+    fn is_at(&self, recorded: Option<u64>) -> bool {
+        let within = || recorded >= self.starts && self.starts.is_some();
+        self.wasm_offset == recorded || recorded == self.starts || (self.wasm_offset == self.starts && within())
     }
 }
 
@@ -106,6 +116,11 @@ fn offset(error: &wasmtime::Error) -> Option<u64> {
     backtrace.frames().first()?.module_offset().map(|offset| offset as u64)
 }
 
+fn start(error: &wasmtime::Error) -> Option<u64> {
+    let frame = error.downcast_ref::<WasmBacktrace>()?.frames().first()?;
+    Some(frame.module_offset()?.checked_sub(frame.func_offset()?)? as u64)
+}
+
 impl Returned {
     /// The state's hash.
     pub(crate) fn state_hash(&self) -> Digest {
@@ -113,7 +128,12 @@ impl Returned {
     }
 
     /// The event that the live actor would have recorded: its type, its data and its payload.
-    pub(crate) fn event(&self, actor: TheaterId, before: Digest, message: Option<&str>) -> (&'static str, Vec<u8>, Vec<u8>) {
+    pub(crate) fn event(
+        &self,
+        actor: TheaterId,
+        before: Digest,
+        message: Option<&str>,
+    ) -> (&'static str, Vec<u8>, Vec<u8>) {
         let payload = payload::encode(&[("result", Some(&self.result))]).unwrap_or_default();
         let after = self.state_hash();
         if self.ok && after != before {

@@ -172,7 +172,7 @@ impl Replayer {
         until: u64,
     ) -> Result<(Machine<'_>, u64), Halt> {
         let mut end = until + 1;
-        while let Some(point) = newest(&**store, actor, kept..end, |event| Point::of(event)).await? {
+        while let Some(point) = newest(&**store, actor, kept..end, Point::of).await? {
             let (from, state_hash) = match point {
                 Point::Started(seq) => return Ok((Machine::new(self, store.clone(), actor, seq, None), seq)),
                 Point::Dropped(seq) => {

@@ -121,10 +121,7 @@ impl Shape {
                     .collect::<Result<_, _>>()?,
             ),
             Type::Enum(cases) => Self::Enum(
-                cases
-                    .names()
-                    .map(|name| Case { name: name.to_owned(), key: names::case(name), shape: None })
-                    .collect(),
+                cases.names().map(|name| Case { name: name.to_owned(), key: names::case(name), shape: None }).collect(),
             ),
             Type::Option(option) => match inner(option.ty())? {
                 Self::Option(_) => return Err(Unsupported("an option directly in an option")),
