@@ -10,5 +10,6 @@ mod lifecycle;
 mod otp;
 mod policy;
 mod refusals;
+mod signed;
 mod storms;
 mod supervision;

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use crate::merkle::{self, Frontier};
+use crate::note::{Checkpoint, HostKey};
 use crate::{Digest, Head, StoreError, TheaterId};
 
 /// A leaf of the log: an actor's head as it was.
@@ -44,6 +45,15 @@ pub struct TreeUpdate {
 }
 
 impl TreeUpdate {
+    /// These entries after the tree so far, signed.
+    pub fn signed(key: &HostKey, mut tree: Frontier, entries: Vec<LoggedHead>) -> Self {
+        entries.iter().for_each(|entry| tree.push(entry.leaf()));
+        let checkpoint = Checkpoint::of(key.public(), &tree);
+        let note = key.sign(&checkpoint);
+        let head = TreeHead { origin: checkpoint.origin, size: checkpoint.size, note };
+        Self { entries, tree, head }
+    }
+
     /// Whether a store whose log has `stored` entries may append this.
     pub(crate) fn check(&self, stored: u64) -> Result<(), StoreError> {
         let expected = self.tree.size().checked_sub(self.entries.len() as u64);

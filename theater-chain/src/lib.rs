@@ -74,5 +74,6 @@ pub use store::{
     ActorEntry, ActorIndex, ActorUpdate, Answered, ChainStore, Commit, PAGE_BYTES, PendingMessage, StoreError,
 };
 pub use verify::{
-    ActorReport, Audit, Auditor, Fault, Level, StoreReport, Verdict, Verification, Verifier, verify_actor, verify_store,
+    ActorReport, Audit, Auditor, CheckpointReport, Fault, KeyFrom, Level, LogReport, StoreReport, Trust, Verdict,
+    Verification, Verifier, verify_actor, verify_store,
 };

@@ -139,7 +139,7 @@ fn record_started(actor: &Actor, plan: &Plan) {
         manifest: made.manifest.digest,
         handlers: handlers.collect(),
         engine: actor.shared.engine_record.clone(),
-        host_key: None,
+        host_key: actor.shared.host_key.clone(),
         restart_state: plan.restart_state,
         state_hash: committed.hash,
     };

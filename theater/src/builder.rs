@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use theater_chain::note::HostKey;
 use theater_chain::{ChainStore, MemoryStore};
 
 use crate::background::Background;
@@ -71,6 +72,7 @@ pub struct TheaterRuntimeBuilder {
     store: Arc<dyn ChainStore>,
     sources: Arc<dyn Sources>,
     live: u32,
+    host_key: Option<HostKey>,
     #[cfg(feature = "testing")]
     pub(crate) failpoints: Option<crate::failpoint::Hook>,
 }
@@ -82,6 +84,7 @@ impl TheaterRuntimeBuilder {
             store: Arc::new(MemoryStore::new()),
             sources: Arc::new(SystemSources::new()),
             live: LIVE,
+            host_key: None,
             #[cfg(feature = "testing")]
             failpoints: None,
         }
@@ -101,6 +104,15 @@ impl TheaterRuntimeBuilder {
     #[must_use]
     pub fn store(mut self, store: impl ChainStore) -> Self {
         self.store = Arc::new(store);
+        self
+    }
+
+    /// Signs with this key what is recorded: one checkpoint over all chains for each 100 ms in which
+    /// something changed, and at the end. Without one nothing is signed. See [`host_key`](crate::host_key)
+    /// for a key in a file.
+    #[must_use]
+    pub fn host_key(mut self, key: HostKey) -> Self {
+        self.host_key = Some(key);
         self
     }
 
@@ -139,8 +151,11 @@ impl TheaterRuntimeBuilder {
         let engine = engine::build(self.live).map_err(|error| failed(&error))?;
         let background = Background::new().map_err(|error| failed(&error))?;
         let journal = Arc::new(Journal::new(self.store));
+        let host_key = self.host_key.as_ref().map(|key| key.public().hex());
+        let signer = self.host_key.map(|key| (key, self.sources.clone()));
         let shared = Shared {
             engine_record: engine::record(&engine),
+            host_key,
             components: Components::new(engine.clone()),
             engine,
             handlers,
@@ -154,7 +169,7 @@ impl TheaterRuntimeBuilder {
             #[cfg(feature = "testing")]
             failpoints: self.failpoints,
         };
-        shared.spawn(journal.write());
+        shared.spawn(journal.write(signer));
         Ok(TheaterRuntime::new(shared))
     }
 }

@@ -2,15 +2,20 @@
 //! what is committed is always a prefix of what happened.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
+use theater_chain::note::HostKey;
 use theater_chain::{
     ActorIndex, ActorUpdate, Answered, ChainEvent, ChainStore, Commit, Digest, Head, MemoryStore, PendingMessage,
     StoreError, TheaterId,
 };
 use tokio::sync::{Notify, watch};
+
+use crate::sources::Sources;
+use crate::tree_heads::TreeHeads;
 
 /// Everybody waits while more than this is queued, in bytes.
 const ROOM: usize = 128 << 20;
@@ -90,6 +95,8 @@ struct Queue {
 #[derive(Clone, Default)]
 struct Progress {
     position: u64,
+    /// What of it was signed too, or needs not be.
+    signed: u64,
     failure: Option<StoreError>,
 }
 
@@ -101,6 +108,8 @@ pub(crate) struct Journal {
     queued: AtomicUsize,
     wake: Notify,
     closed: AtomicBool,
+    /// The position up to which somebody waits for a signature.
+    seal: AtomicU64,
     /// Whether the store had no actor in it before this process wrote to it.
     began_empty: OnceLock<bool>,
     progress: watch::Sender<Progress>,
@@ -115,6 +124,7 @@ impl Journal {
             queued: AtomicUsize::new(0),
             wake: Notify::new(),
             closed: AtomicBool::new(false),
+            seal: AtomicU64::new(0),
             began_empty: OnceLock::new(),
             progress: watch::Sender::default(),
         }
@@ -168,6 +178,14 @@ impl Journal {
         self.durable(self.position()).await
     }
 
+    /// Waits until everything appended so far is durable, and signed where the host has a key.
+    pub(crate) async fn sealed(&self) -> Result<(), StoreError> {
+        let position = self.position();
+        self.seal.fetch_max(position, Ordering::SeqCst);
+        self.wake.notify_one();
+        self.wait(|progress| progress.signed >= position).await
+    }
+
     /// Waits until there is room for more of this actor's.
     pub(crate) async fn room(&self, share: &Share) -> Result<(), StoreError> {
         let has_room = || self.queued.load(Ordering::Relaxed) < ROOM && share.0.load(Ordering::Relaxed) < SHARE;
@@ -206,43 +224,83 @@ impl Journal {
         }
     }
 
-    /// The writer: commits whatever queued up during the commit before. Ends with the runtime.
-    pub(crate) async fn write(self: Arc<Self>) {
+    /// The writer: commits whatever queued up during the commit before, and signs. Ends with the
+    /// runtime.
+    pub(crate) async fn write(self: Arc<Self>, signer: Option<(HostKey, Arc<dyn Sources>)>) {
         let found = self.store.actors(None, 1).await;
         let _ = self.began_empty.set(found.is_ok_and(|actors| actors.is_empty()));
+        let loaded = match signer {
+            Some((key, sources)) => TreeHeads::load(key, sources, &*self.store).await,
+            None => Ok(None),
+        };
+        let mut heads = match loaded {
+            Ok(heads) => heads,
+            Err(failure) => return self.failed(failure),
+        };
         loop {
             let (entries, position) = {
                 let mut queue = self.lock();
                 (std::mem::take(&mut queue.entries), queue.position)
             };
-            if entries.is_empty() {
-                if self.closed.load(Ordering::SeqCst) {
+            let closed = self.closed.load(Ordering::SeqCst);
+            let due = heads.as_ref().and_then(TreeHeads::due);
+            let now = closed || self.seal.load(Ordering::SeqCst) > self.progress.borrow().signed;
+            let sign = due.is_some_and(|left| now || left.is_zero());
+            if entries.is_empty() && !sign {
+                if closed {
                     return;
                 }
-                self.wake.notified().await;
+                self.woken(&heads, due).await;
                 continue;
             }
             let sizes: Vec<_> = entries.iter().map(|entry| (entry.share.clone(), entry_size(entry))).collect();
-            let written = self.commit(entries).await;
+            let written = self.commit(entries, heads.as_mut(), now).await;
             for (share, size) in sizes {
                 share.0.fetch_sub(size, Ordering::Relaxed);
                 self.queued.fetch_sub(size, Ordering::Relaxed);
             }
             if let Err(failure) = written {
-                tracing::error!("nothing can be recorded any more: {failure}");
-                self.progress.send_modify(|progress| progress.failure = Some(failure));
-                return;
+                return self.failed(failure);
             }
-            self.progress.send_modify(|progress| progress.position = position);
+            let signed = heads.as_ref().is_none_or(|heads| heads.due().is_none());
+            self.progress.send_modify(|progress| {
+                progress.position = position;
+                progress.signed = if signed { position } else { progress.signed };
+            });
         }
     }
 
-    async fn commit(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
-        let (memory, durable): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.ephemeral);
-        for (store, entries) in [(&self.store, durable), (&self.memory, memory)] {
-            if !entries.is_empty() {
-                store.commit(merged(entries)).await?;
+    /// Waits for something to write, or until it is time to sign what was written.
+    async fn woken(&self, heads: &Option<TreeHeads>, due: Option<Duration>) {
+        match (heads, due) {
+            (Some(heads), Some(due)) => {
+                tokio::select! {
+                    () = self.wake.notified() => {}
+                    () = heads.wait(due) => {}
+                }
             }
+            _ => self.wake.notified().await,
+        }
+    }
+
+    fn failed(&self, failure: StoreError) {
+        tracing::error!("nothing can be recorded any more: {failure}");
+        self.progress.send_modify(|progress| progress.failure = Some(failure));
+    }
+
+    /// Commits the entries; signs with them if that is due, or if it must be `now`.
+    async fn commit(&self, entries: Vec<Entry>, heads: Option<&mut TreeHeads>, now: bool) -> Result<(), StoreError> {
+        let (memory, durable): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.ephemeral);
+        let is_empty = durable.is_empty();
+        let mut commit = merged(durable);
+        if let Some(heads) = heads {
+            heads.attach(&mut commit, now);
+        }
+        if !is_empty || commit.tree.is_some() {
+            self.store.commit(commit).await?;
+        }
+        if !memory.is_empty() {
+            self.memory.commit(merged(memory)).await?;
         }
         Ok(())
     }

@@ -233,7 +233,15 @@ impl TheaterRuntime {
         self.shared.journal.flushed().await
     }
 
-    /// Stops every tree in order and waits until all of it is durable. Nothing can be started any
+    /// Waits until everything that happened so far is durable, and signed where the host has a key.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn seal(&self) -> Result<(), StoreError> {
+        self.shared.journal.sealed().await
+    }
+
+    /// Stops every tree in order and waits until all of it is durable and signed. Nothing can be started any
     /// more.
     ///
     /// # Errors
@@ -243,7 +251,7 @@ impl TheaterRuntime {
         let roots = self.shared.tree.roots();
         let stops = roots.iter().map(|root| stop::stop(root, stop::default_time(root), StoppedBy::Operator));
         futures_util::future::join_all(stops).await;
-        self.flush().await
+        self.shared.journal.sealed().await
     }
 
     /// Kills every tree at once, for a second signal: nothing is asked first. What was acknowledged
@@ -260,6 +268,6 @@ impl TheaterRuntime {
         for root in &roots {
             root.wait_ended().await;
         }
-        self.flush().await
+        self.shared.journal.sealed().await
     }
 }

@@ -20,6 +20,8 @@ use theater_chain::data::EngineRecord;
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) engine_record: EngineRecord,
+    /// The public key of the host, where it signs.
+    pub(crate) host_key: Option<String>,
     pub(crate) handlers: Vec<Arc<dyn ErasedHandler>>,
     pub(crate) components: Components,
     pub(crate) journal: Arc<Journal>,

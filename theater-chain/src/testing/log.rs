@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::Story;
 use super::conformance::started;
 use crate::merkle::Frontier;
-use crate::note::{Checkpoint, HostKey};
-use crate::{ChainStore, Commit, LogEnd, LoggedHead, StoreError, TreeHead, TreeUpdate};
+use crate::note::HostKey;
+use crate::{ChainStore, Commit, LogEnd, LoggedHead, StoreError, TreeUpdate};
 
 /// It is read back, grows by what continues it, and says which heads it lacks.
 pub(super) async fn the_log_of_heads_only_grows(store: Arc<dyn ChainStore>) {
@@ -26,14 +26,12 @@ pub(super) async fn the_log_of_heads_only_grows(store: Arc<dyn ChainStore>) {
         stories[round % 3].call(None);
         stories[round % 3].commit_state(None, &[round as u8]);
         let entries = if round == 0 { heads(&stories) } else { heads(&stories[round % 3..=round % 3]) };
-        entries.iter().for_each(|entry| tree.push(entry.leaf()));
-        let head = Checkpoint::of(key.public(), &tree);
-        let head = TreeHead { origin: head.origin.clone(), size: head.size, note: key.sign(&head) };
-        let update = TreeUpdate { entries: entries.clone(), tree: tree.clone(), head: head.clone() };
+        let update = TreeUpdate::signed(&key, tree, entries.clone());
+        tree = update.tree.clone();
         let commit = Commit { tree: Some(update.clone()), ..stories[round % 3].commit() };
         store.commit(commit).await.unwrap();
         all.extend(entries);
-        assert_eq!(log.end().await.unwrap(), LogEnd { tree: tree.clone(), heads: vec![head] });
+        assert_eq!(log.end().await.unwrap(), LogEnd { tree: tree.clone(), heads: vec![update.head.clone()] });
         assert_eq!(log.unlogged().await.unwrap(), []);
         // Twice is once too often, with or without a part of it.
         let again = Commit { tree: Some(update), ..Commit::default() };
@@ -49,9 +47,7 @@ pub(super) async fn the_log_of_heads_only_grows(store: Arc<dyn ChainStore>) {
     store.commit(stories[1].commit()).await.unwrap();
     assert_eq!(log.unlogged().await.unwrap(), heads(&stories[1..=1]));
     let other = HostKey::from_seed(&[4; 32]);
-    let head = Checkpoint::of(other.public(), &tree);
-    let head = TreeHead { origin: head.origin.clone(), size: head.size, note: other.sign(&head) };
-    let update = TreeUpdate { entries: Vec::new(), tree: tree.clone(), head };
+    let update = TreeUpdate::signed(&other, tree.clone(), Vec::new());
     store.commit(Commit { tree: Some(update), ..Commit::default() }).await.unwrap();
     let end = log.end().await.unwrap();
     assert_eq!((end.tree, end.heads.len()), (tree, 2));

@@ -5,7 +5,7 @@ use super::audit::{Audit, Auditor, Verdict};
 use super::facts::Facts;
 use super::report::Sentences;
 use super::structure::Structure;
-use super::{ActorReport, Fault, Level, Verifier};
+use super::{ActorReport, Fault, Level, Trust, Verifier};
 use crate::codec::DecodeError;
 use crate::data::Data;
 use crate::{ActorEntry, ChainEvent, ChainStore, StoreError};
@@ -29,12 +29,13 @@ pub async fn verify_actor(store: &dyn ChainStore, entry: &ActorEntry, level: Lev
 pub struct Verification<'a> {
     level: Level,
     audit: Option<&'a dyn Audit>,
+    pub(super) trust: Option<Trust<'a>>,
 }
 
 impl<'a> Verification<'a> {
     /// At this level, with what this crate can check alone.
     pub fn new(level: Level) -> Self {
-        Self { level, audit: None }
+        Self { level, audit: None, trust: None }
     }
 
     /// At [`Level::Full`] also with these auditors: without one no `supervision_action` is checked.
@@ -42,7 +43,13 @@ impl<'a> Verification<'a> {
         Self { audit: Some(audit), ..self }
     }
 
-    /// As [`verify_actor`].
+    /// Also checks signatures: that the log of heads is the one that was signed, and that each chain
+    /// has in it every head that is logged for it. What cannot be proved is then said.
+    pub fn signed(self, trust: Trust<'a>) -> Self {
+        Self { trust: Some(trust), ..self }
+    }
+
+    /// As [`verify_actor`]. Signatures are not checked, see [`Verification::actors`].
     ///
     /// # Errors
     /// The store could not be read.
@@ -89,6 +96,7 @@ pub(super) async fn verify_with(
         events: check.links.next_seq() - first,
         head: check.links.head(),
         fault: found.err(),
+        signed: None,
         unchecked: check.unchecked.into_vec(),
     })
 }

@@ -12,6 +12,7 @@ mod facts;
 mod links;
 mod open_call;
 mod report;
+mod signed;
 mod store;
 mod structure;
 
@@ -19,4 +20,5 @@ pub use actor::{Verification, verify_actor};
 pub use audit::{Audit, Auditor, Verdict};
 pub use links::Verifier;
 pub use report::{ActorReport, Fault, Level, StoreReport};
+pub use signed::{CheckpointReport, KeyFrom, LogReport, Trust};
 pub use store::verify_store;

@@ -3,6 +3,7 @@
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
+use super::LogReport;
 use crate::{Digest, Head, TheaterId};
 
 /// How much is verified.
@@ -27,8 +28,8 @@ pub struct Fault {
     pub reason: String,
 }
 
-/// What verification says of one actor. As JSON `{id, events, head, ok, fault?: {seq, reason}}`,
-/// where `head` is the hash of the newest event.
+/// What verification says of one actor. As JSON `{id, events, head, ok, signed?, fault?: {seq,
+/// reason}}`, where `head` is the hash of the newest event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ActorReport {
@@ -40,11 +41,18 @@ pub struct ActorReport {
     pub head: Option<Head>,
     /// The first event that did not.
     pub fault: Option<Fault>,
+    /// The newest event that a checked signature covers; `None` where signatures were not checked.
+    pub signed: Option<u64>,
     /// What could not be checked, a sentence each.
     pub unchecked: Vec<String>,
 }
 
 impl ActorReport {
+    /// Of an actor that is to be there.
+    pub(super) fn missing(id: TheaterId, reason: String) -> Self {
+        Self { id, events: 0, head: None, fault: Some(Fault { seq: 0, reason }), signed: None, unchecked: Vec::new() }
+    }
+
     /// Whether everything that was checked is right.
     pub fn is_ok(&self) -> bool {
         self.fault.is_none()
@@ -53,12 +61,16 @@ impl ActorReport {
 
 impl Serialize for ActorReport {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let fields = 4 + usize::from(self.fault.is_some());
+        let fields = 4 + usize::from(self.fault.is_some()) + usize::from(self.signed.is_some());
         let mut report = serializer.serialize_struct("ActorReport", fields)?;
         report.serialize_field("id", &self.id)?;
         report.serialize_field("events", &self.events)?;
         report.serialize_field::<Option<Digest>>("head", &self.head.map(|head| head.hash))?;
         report.serialize_field("ok", &self.is_ok())?;
+        match &self.signed {
+            Some(signed) => report.serialize_field("signed", signed)?,
+            None => report.skip_field("signed")?,
+        }
         match &self.fault {
             Some(fault) => report.serialize_field("fault", fault)?,
             None => report.skip_field("fault")?,
@@ -67,16 +79,19 @@ impl Serialize for ActorReport {
     }
 }
 
-/// What verification says of a whole store. As JSON `{ok, actors, unchecked}`.
+/// What verification says of a whole store. As JSON `{ok, actors, unchecked, log?}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct StoreReport {
-    /// Whether every actor's chain verifies.
+    /// Whether every actor's chain verifies, and the log where it was checked.
     pub ok: bool,
     /// Each actor, in the order of their first events.
     pub actors: Vec<ActorReport>,
     /// What could not be checked, a sentence each, said once for all actors.
     pub unchecked: Vec<String>,
+    /// The log of signed heads, where it was checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<LogReport>,
 }
 
 /// Sentences, each once, and not more than a person would read.

@@ -3,8 +3,8 @@
 use super::actor::{Verification, verify_with};
 use super::facts::Facts;
 use super::report::Sentences;
-use super::{Level, StoreReport};
-use crate::{ChainStore, StoreError};
+use super::{ActorReport, Level, StoreReport, signed};
+use crate::{ActorEntry, ChainStore, StoreError};
 
 /// How many actors are listed at once.
 const PAGE: usize = 256;
@@ -52,7 +52,37 @@ impl Verification<'_> {
                 actors.push(report);
             }
         }
-        let ok = actors.iter().all(super::ActorReport::is_ok);
-        Ok(StoreReport { ok, actors, unchecked: unchecked.into_vec() })
+        self.report(store, actors, unchecked, true).await
+    }
+
+    /// As [`Verification::store`], of these actors alone.
+    ///
+    /// # Errors
+    /// The store could not be read.
+    pub async fn actors(self, store: &dyn ChainStore, entries: &[ActorEntry]) -> Result<StoreReport, StoreError> {
+        let (mut facts, mut unchecked, mut actors) = (Facts::default(), Sentences::default(), Vec::new());
+        for entry in entries {
+            let report = verify_with(store, entry, self, &mut facts, &mut |_| ()).await?;
+            report.unchecked.iter().for_each(|sentence| unchecked.add(sentence));
+            actors.push(report);
+        }
+        self.report(store, actors, unchecked, false).await
+    }
+
+    /// With what the signatures say, where they are checked.
+    async fn report(
+        self,
+        store: &dyn ChainStore,
+        actors: Vec<ActorReport>,
+        mut unchecked: Sentences,
+        whole: bool,
+    ) -> Result<StoreReport, StoreError> {
+        let ok = actors.iter().all(ActorReport::is_ok);
+        let mut report = StoreReport { ok, actors, unchecked: Vec::new(), log: None };
+        if let Some(trust) = self.trust {
+            signed::check(store, trust, whole, &mut report, &mut unchecked).await?;
+        }
+        report.unchecked = unchecked.into_vec();
+        Ok(report)
     }
 }

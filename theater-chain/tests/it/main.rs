@@ -9,6 +9,7 @@ mod life;
 mod memory;
 mod merkle;
 mod note;
+mod signed;
 mod tampering;
 
 use std::sync::Arc;

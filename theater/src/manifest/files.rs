@@ -7,6 +7,8 @@ use bytes::Bytes;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 
+use crate::host_key::is_key;
+
 /// Why a file below a folder cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -23,6 +25,9 @@ pub enum FileError {
     /// The file is larger than allowed.
     #[error("it is larger than {0} bytes")]
     TooLarge(u64),
+    /// The file is the key of a host, under whatever name.
+    #[error("it is the key of a host, which no actor gets")]
+    HostKey,
     /// Reading failed.
     #[error("it cannot be read: {0}")]
     Io(String),
@@ -55,6 +60,9 @@ pub fn read_below(folder: &Path, path: &Path, max: u64) -> Result<Bytes, FileErr
     file.take(max.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| FileError::Io(error.to_string()))?;
     if bytes.len() as u64 > max {
         return Err(FileError::TooLarge(max));
+    }
+    if is_key(&bytes) {
+        return Err(FileError::HostKey);
     }
     Ok(bytes.into())
 }

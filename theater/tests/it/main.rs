@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod handlers;
+mod host_key;
 mod life;
 mod link;
 mod manifest;
