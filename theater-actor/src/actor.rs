@@ -70,6 +70,20 @@ pub trait Resumed: Actor {
     fn resumed(&mut self, id: &str) -> Result<()>;
 }
 
+/// Makes its state from that of an earlier version. Exported by `migrate`.
+pub trait Migrate: Actor {
+    /// The state as earlier versions wrote it. Where there are several, an enum with
+    /// `#[serde(untagged)]` reads the one that fits, and `serde_json::Value` reads all.
+    type Old: DeserializeOwned;
+
+    /// Runs once, at an upgrade to this component and before it, on a copy of the state: an error or
+    /// a panic refuses the upgrade, and the actor goes on as it was. `version` is that of the old
+    /// component. Of the host's functions it may only log.
+    ///
+    /// It does not run for an actor that has no state yet.
+    fn migrate(old: Self::Old, version: &str) -> Result<Self>;
+}
+
 /// Receives messages. Exported by `messages`.
 pub trait Messages: Actor {
     /// A one-way message. Left out, each is an error in the actor's chain.

@@ -50,6 +50,17 @@ pub mod resumed {
     });
 }
 
+pub mod migrate {
+    wit_bindgen::generate!({
+        path: "../wit",
+        inline: "
+            package theater:sdk;
+            world migrate { export theater:simple/migrate@0.1.0; }
+        ",
+        pub_export_macro: true,
+    });
+}
+
 pub mod messages {
     wit_bindgen::generate!({
         path: "../wit",

@@ -3,7 +3,7 @@
 
 use std::marker::PhantomData;
 
-use crate::actor::{Actor, Children, Events, Messages, Policy, Resumed, Start};
+use crate::actor::{Actor, Children, Events, Messages, Migrate, Policy, Resumed, Start};
 use crate::bindings;
 use crate::supervision::{ActorError, ChildFailure, Decision};
 use crate::{ChainEvent, Result, error, panics, state};
@@ -15,6 +15,7 @@ use crate::{ChainEvent, Result, error, panics, state};
 /// | `messages` | [`Messages`] | `message-server-client` |
 /// | `children` | [`Children`] | `supervisor-handlers` |
 /// | `resumed` | [`Resumed`] | `resumed` |
+/// | `migrate` | [`Migrate`] | `migrate` |
 /// | `policy` | [`Policy`] | `supervision-policy` |
 /// | `events` | [`Events`] | `supervision-events` |
 ///
@@ -60,6 +61,9 @@ macro_rules! __export_interface {
     (resumed $exported:ident) => {
         $crate::bindings::resumed::export!($exported with_types_in $crate::bindings::resumed);
     };
+    (migrate $exported:ident) => {
+        $crate::bindings::migrate::export!($exported with_types_in $crate::bindings::migrate);
+    };
     (policy $exported:ident) => {
         $crate::bindings::policy::export!($exported with_types_in $crate::bindings::policy);
     };
@@ -70,7 +74,7 @@ macro_rules! __export_interface {
         ::core::compile_error!(::core::concat!(
             "there is no interface `",
             ::core::stringify!($unknown),
-            "` to export: use messages, children, resumed, policy or events",
+            "` to export: use messages, children, resumed, migrate, policy or events",
         ));
     };
 }
@@ -114,6 +118,20 @@ impl<A: Actor> bindings::actor::exports::theater::simple::actor::Guest for Expor
 impl<A: Resumed> bindings::resumed::exports::theater::simple::resumed::Guest for Export<A> {
     fn resumed(bytes: State, (id,): (String,)) -> Result<(State,), String> {
         plain_turn(bytes, |actor: &mut A| actor.resumed(&id))
+    }
+}
+
+impl<A: Migrate> bindings::migrate::exports::theater::simple::migrate::Guest for Export<A> {
+    fn migrate(bytes: State, (version,): (String,)) -> Result<(State,), String> {
+        panics::report();
+        // An actor that had no state has none to be changed.
+        let Some(bytes) = bytes else { return Ok((None,)) };
+        let migrate = || {
+            let old = state::read("state of the old version", &bytes)?;
+            drop(bytes);
+            state::encode(&A::migrate(old, &version)?)
+        };
+        migrate().map(|next| (Some(next),)).map_err(|failure| error::message(&failure))
     }
 }
 

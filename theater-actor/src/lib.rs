@@ -13,7 +13,7 @@ mod state;
 pub mod supervision;
 pub mod supervisor;
 
-pub use actor::{Actor, Children, Events, Messages, Policy, Resumed, Start};
+pub use actor::{Actor, Children, Events, Messages, Migrate, Policy, Resumed, Start};
 pub use bindings::imports::theater::simple::types::ChainEvent;
 pub use error::{Error, Result};
 #[doc(hidden)]
@@ -25,7 +25,7 @@ pub use message::{Message, Reply};
 /// The modules `message`, `runtime`, `supervisor` and `supervision` come with it, and serde's two
 /// derives (the actor's crate depends on `serde` itself, because the derives name it).
 pub mod prelude {
-    pub use crate::actor::{Actor, Children, Events, Messages, Policy, Resumed, Start};
+    pub use crate::actor::{Actor, Children, Events, Messages, Migrate, Policy, Resumed, Start};
     pub use crate::message::{Message, Reply};
     pub use crate::supervision::{ActorError, ChildFailure, Decision, RestartState};
     pub use crate::{ChainEvent, Error, Result};

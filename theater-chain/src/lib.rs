@@ -71,7 +71,7 @@ pub use memory::MemoryStore;
 pub use read::newest;
 pub use state_chain::StateChain;
 pub use store::{
-    ActorEntry, ActorIndex, ActorUpdate, Answered, ChainStore, Commit, PAGE_BYTES, PendingMessage, StoreError,
+    ActorEntry, ActorIndex, ActorUpdate, Answered, ChainStore, Commit, PAGE_BYTES, PendingMessage, StoreError, Upgraded,
 };
 pub use verify::{
     ActorReport, Audit, Auditor, CheckpointReport, Fault, KeyFrom, Level, LogReport, StoreReport, Trust, Verdict,

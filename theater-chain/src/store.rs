@@ -1,6 +1,7 @@
 //! Where chains are kept: the trait that a store implements, and what passes through it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -226,6 +227,19 @@ pub struct ActorIndex {
     pub ended: Option<u64>,
     /// The hash of the last committed state.
     pub state: Digest,
+    /// The component that it got since it was first started, if it did.
+    pub upgraded: Option<Upgraded>,
+}
+
+/// What the newest `actor_upgraded` or `actor_rolled_back` of a chain says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upgraded {
+    /// The seq of that event.
+    pub seq: u64,
+    /// The digest of the component since.
+    pub component: Digest,
+    /// Its version.
+    pub version: Arc<str>,
 }
 
 /// An actor as a store knows it.

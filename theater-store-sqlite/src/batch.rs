@@ -3,7 +3,9 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
-use theater_chain::{ActorUpdate, Answered, ChainEvent, Commit, Digest, Head, PendingMessage, StoreError, TheaterId};
+use theater_chain::{
+    ActorUpdate, Answered, ChainEvent, Commit, Digest, Head, PendingMessage, StoreError, TheaterId, Upgraded,
+};
 
 use crate::error::store_error;
 use crate::head_log;
@@ -298,6 +300,13 @@ fn write_actor(connection: &Connection, update: &ActorUpdate, known: Known) -> r
         known.n,
         update.id.as_bytes(),
     ])?;
+    if let Some(Upgraded { seq, component, version }) = &index.upgraded {
+        let sql = "INSERT INTO upgrades (actor, seq, component, version) VALUES (?, ?, ?, ?)
+            ON CONFLICT (actor) DO UPDATE SET seq = excluded.seq, component = excluded.component,
+                version = excluded.version WHERE seq <> excluded.seq";
+        let row = params![known.n, seq.cast_signed(), component.as_bytes(), &**version];
+        connection.prepare_cached(sql)?.execute(row)?;
+    }
     Ok(())
 }
 

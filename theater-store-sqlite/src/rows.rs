@@ -4,7 +4,7 @@
 
 use rusqlite::Row;
 use rusqlite::types::{FromSqlError, Type, ValueRef};
-use theater_chain::{ActorEntry, ActorIndex, Digest, Head, TheaterId};
+use theater_chain::{ActorEntry, ActorIndex, Digest, Head, TheaterId, Upgraded};
 
 type Result<T> = rusqlite::Result<T>;
 
@@ -56,9 +56,10 @@ fn name(row: &Row<'_>, column: usize) -> String {
     row.as_ref().column_name(column).unwrap_or_default().to_owned()
 }
 
-/// The columns that [`actor_entry`] reads.
-pub(crate) const ACTOR_COLUMNS: &str =
-    "id, head_seq, head_hash, parent, name, manifest_path, incarnation, started, ended, state";
+/// What [`actor_entry`] reads.
+pub(crate) const SELECT_ACTORS: &str = "SELECT id, head_seq, head_hash, parent, name, manifest_path, incarnation,
+        started, ended, state, upgrades.seq, upgrades.component, upgrades.version
+    FROM actors LEFT JOIN upgrades ON upgrades.actor = actors.n";
 
 pub(crate) fn actor_entry(row: &Row<'_>) -> Result<ActorEntry> {
     Ok(ActorEntry {
@@ -72,6 +73,11 @@ pub(crate) fn actor_entry(row: &Row<'_>) -> Result<ActorEntry> {
             started: unsigned(row, 7)?,
             ended: row.get::<_, Option<i64>>(8)?.map(i64::cast_unsigned),
             state: digest(row, 9)?,
+            upgraded: if is_null(row, 10)? { None } else { Some(upgraded(row)?) },
         },
     })
+}
+
+fn upgraded(row: &Row<'_>) -> Result<Upgraded> {
+    Ok(Upgraded { seq: unsigned(row, 10)?, component: digest(row, 11)?, version: lossy_text(row, 12)?.into() })
 }

@@ -91,7 +91,7 @@ CREATE TABLE answered (
 ";
 
 /// What came to the tables later, a version each, in order. A writer brings older tables up to date.
-const CHANGES: [&str; 2] = [
+const CHANGES: [&str; 3] = [
     "
 CREATE TABLE head_log (                 -- heads that changed, as the host signs them
     n     INTEGER PRIMARY KEY,          -- the place in the log, from 0
@@ -122,6 +122,14 @@ CREATE TABLE erased (                   -- payloads that were erased: copies fro
 CREATE TABLE left_out (                 -- actors whose chains were left out when their parents came
     actor BLOB PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
+",
+    "
+CREATE TABLE upgrades (                 -- of the actors whose component was exchanged
+    actor     INTEGER PRIMARY KEY,      -- actors.n
+    seq       INTEGER NOT NULL,         -- of the newest actor_upgraded or actor_rolled_back
+    component BLOB NOT NULL,            -- digest of the component since
+    version   TEXT NOT NULL             -- and its version
+) STRICT;
 ",
 ];
 

@@ -82,8 +82,7 @@ impl SqliteStore {
         params: impl Params + Send + 'static,
     ) -> Result<Vec<ActorEntry>, StoreError> {
         let query = move |connection: &Connection| {
-            let mut statement =
-                connection.prepare_cached(&format!("SELECT {} FROM actors {rest}", rows::ACTOR_COLUMNS))?;
+            let mut statement = connection.prepare_cached(&format!("{} {rest}", rows::SELECT_ACTORS))?;
             statement.query_map(params, rows::actor_entry)?.collect::<rusqlite::Result<Vec<_>>>()
         };
         self.readers.read(move |reader| query(&reader.connection).map_err(store_error)).await

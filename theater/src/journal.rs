@@ -10,7 +10,7 @@ use bytes::Bytes;
 use theater_chain::note::HostKey;
 use theater_chain::{
     ActorIndex, ActorUpdate, Answered, ChainEvent, ChainStore, Commit, Digest, Head, MemoryStore, PendingMessage,
-    StoreError, TheaterId,
+    StoreError, TheaterId, Upgraded,
 };
 use tokio::sync::{Notify, watch};
 
@@ -54,12 +54,13 @@ pub(crate) struct IndexFixed {
 }
 
 /// The part of an index entry that changes with the chain.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct IndexNow {
     pub(crate) incarnation: u32,
     pub(crate) started: u64,
     pub(crate) ended: Option<u64>,
     pub(crate) state: Digest,
+    pub(crate) upgraded: Option<Upgraded>,
 }
 
 /// One append.
@@ -343,6 +344,7 @@ fn merged(entries: Vec<Entry>) -> Commit {
                         started: 0,
                         ended: None,
                         state: Digest::ZERO,
+                        upgraded: None,
                     },
                 });
                 commit.actors.len() - 1
@@ -350,6 +352,7 @@ fn merged(entries: Vec<Entry>) -> Commit {
             let index = &mut commit.actors[place].index;
             (index.incarnation, index.started, index.ended, index.state) =
                 (now.incarnation, now.started, now.ended, now.state);
+            index.upgraded = now.upgraded;
             commit.events.push((entry.actor, event));
         }
         let extras = entry.extras;

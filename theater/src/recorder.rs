@@ -87,7 +87,7 @@ impl Recorder {
         journal: Arc<Journal>,
         sources: Arc<dyn Sources>,
     ) -> Self {
-        let now = IndexNow { incarnation: 0, started: 0, ended: None, state: Digest::ZERO };
+        let now = IndexNow { incarnation: 0, started: 0, ended: None, state: Digest::ZERO, upgraded: None };
         Self {
             id,
             ephemeral,
@@ -113,8 +113,13 @@ impl Recorder {
         let index = &entry.index;
         let fixed =
             IndexFixed { parent: index.parent, name: index.name.clone(), manifest_path: index.manifest_path.clone() };
-        let now =
-            IndexNow { incarnation: index.incarnation, started: index.started, ended: index.ended, state: index.state };
+        let now = IndexNow {
+            incarnation: index.incarnation,
+            started: index.started,
+            ended: index.ended,
+            state: index.state,
+            upgraded: index.upgraded.clone(),
+        };
         let chain = Mutex::new(Chain { head: Some(entry.head), position: 0, now });
         // Its end was anchored, if it has a parent that does so.
         let next = AtomicU64::new(index.ended.unwrap_or(entry.head.seq) + 1);
@@ -179,7 +184,7 @@ impl Recorder {
         let extras = with(&event, &mut chain.now);
         let (seq, hash) = (event.seq, event.hash);
         // Queued under the lock: the queue's order is the chain's order.
-        let event = EventEntry { before, event, fixed: self.fixed.clone(), now: chain.now };
+        let event = EventEntry { before, event, fixed: self.fixed.clone(), now: chain.now.clone() };
         let position = self.journal.append(Entry {
             actor: self.id,
             ephemeral: self.ephemeral,

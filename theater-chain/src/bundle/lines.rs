@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::data::EVENT_TYPES;
-use crate::{ActorEntry, ActorIndex, Answered, ChainEvent, Digest, Head, Payload, PendingMessage, TheaterId};
+use crate::{ActorEntry, ActorIndex, Answered, ChainEvent, Digest, Head, Payload, PendingMessage, TheaterId, Upgraded};
 
 /// Bytes as base64 text.
 #[derive(Debug)]
@@ -78,6 +78,9 @@ pub(super) struct ActorLine {
     started: u64,
     ended: Option<u64>,
     state: Digest,
+    /// Absent where its component was never exchanged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    upgraded: Option<UpgradedLine>,
     head_seq: u64,
     head_hash: Digest,
     /// The seq of the first event.
@@ -86,9 +89,29 @@ pub(super) struct ActorLine {
     pub(super) left_out: Vec<TheaterId>,
 }
 
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UpgradedLine {
+    seq: u64,
+    component: Digest,
+    version: String,
+}
+
+impl UpgradedLine {
+    fn of(upgraded: &Upgraded) -> Self {
+        let Upgraded { seq, component, version } = upgraded;
+        Self { seq: *seq, component: *component, version: version.as_ref().to_owned() }
+    }
+
+    fn upgraded(&self) -> Upgraded {
+        Upgraded { seq: self.seq, component: self.component, version: self.version.as_str().into() }
+    }
+}
+
 impl ActorLine {
     pub(super) fn of(entry: &ActorEntry, kept_from: u64, left_out: Vec<TheaterId>) -> Self {
-        let ActorIndex { parent, name, manifest_path, incarnation, started, ended, state } = entry.index.clone();
+        let ActorIndex { parent, name, manifest_path, incarnation, started, ended, state, upgraded } =
+            entry.index.clone();
         let (id, head_seq, head_hash) = (entry.id, entry.head.seq, entry.head.hash);
         Self {
             id,
@@ -99,6 +122,7 @@ impl ActorLine {
             started,
             ended,
             state,
+            upgraded: upgraded.as_ref().map(UpgradedLine::of),
             head_seq,
             head_hash,
             kept_from,
@@ -109,7 +133,8 @@ impl ActorLine {
     pub(super) fn entry(&self) -> ActorEntry {
         let Self { id, parent, incarnation, started, ended, state, head_seq, head_hash, .. } = *self;
         let (name, manifest_path) = (self.name.clone(), self.manifest_path.clone());
-        let index = ActorIndex { parent, name, manifest_path, incarnation, started, ended, state };
+        let upgraded = self.upgraded.as_ref().map(UpgradedLine::upgraded);
+        let index = ActorIndex { parent, name, manifest_path, incarnation, started, ended, state, upgraded };
         ActorEntry { id, head: Head { seq: head_seq, hash: head_hash }, index }
     }
 }

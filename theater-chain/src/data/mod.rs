@@ -13,6 +13,7 @@ use crate::scan::{Reader, Token};
 mod calls;
 mod life;
 mod supervision;
+mod upgrade;
 
 pub use calls::{
     Call, CallReturned, DeadLetter, Effect, HostCall, HostCallBegun, Lane, MessageAccepted, Outcome, PermissionDenied,
@@ -26,6 +27,7 @@ pub use supervision::{
     AskedBy, ChildAnchor, ChildErred, ChildExited, ChildrenAnchored, HandlerError, SupervisionAction,
     SupervisionActionKind,
 };
+pub use upgrade::{ActorRolledBack, ActorUpgraded};
 
 /// The version of the event format, in every `actor_started`.
 pub const FORMAT: u32 = 1;
@@ -94,4 +96,6 @@ event_types! {
     PermissionDenied = "permission_denied",
     DeadLetter = "dead_letter",
     InstanceDropped = "instance_dropped",
+    ActorUpgraded = "actor_upgraded",
+    ActorRolledBack = "actor_rolled_back",
 }

@@ -3,14 +3,15 @@
 use bytes::Bytes;
 
 use crate::data::{
-    ActorErrorData, ActorStarted, ActorTerminated, AskedBy, Call, CallReturned, ChildExited, DeadLetter, DropReason,
-    Effect, EngineRecord, ErrorType, EventData, FORMAT, HandlerRecord, HostCall, HostCallBegun, InstanceDropped,
-    KillCause, Lane, MessageAccepted, Outcome, ReasonRecord, RestartStateKind, StateUpdated, SupervisionAction,
-    SupervisionActionKind,
+    ActorErrorData, ActorRolledBack, ActorStarted, ActorTerminated, ActorUpgraded, AskedBy, Call, CallReturned,
+    ChildExited, DeadLetter, DropReason, Effect, EngineRecord, ErrorType, EventData, FORMAT, HandlerRecord, HostCall,
+    HostCallBegun, InstanceDropped, KillCause, Lane, MessageAccepted, Outcome, ReasonRecord, RestartStateKind,
+    StateUpdated, SupervisionAction, SupervisionActionKind,
 };
-use crate::{ActorIndex, ActorUpdate, ChainEvent, Commit, Digest, Head, Payload, TheaterId, payload};
+use crate::{ActorIndex, ActorUpdate, ChainEvent, Commit, Digest, Head, Payload, TheaterId, Upgraded, payload};
 
 pub(super) const COMPONENT: &[u8] = b"the bytes of a component";
+pub(super) const NEW_COMPONENT: &[u8] = b"the bytes of a newer component";
 pub(super) const MANIFEST: &[u8] = b"name = \"story\"";
 
 /// Writes the chain of one actor; what was written since the last commit is taken by
@@ -36,6 +37,7 @@ impl Story {
             started: 0,
             ended: None,
             state: Digest::ZERO,
+            upgraded: None,
         };
         let id = TheaterId::from_bytes([id; 16]);
         Self { id, stored: None, head: None, index, batch: Commit::default(), clock: 1_700_000_000_000 }
@@ -112,7 +114,7 @@ impl Story {
             format: FORMAT,
             parent: self.index.parent,
             parent_event: self.index.parent.map(|_| Digest([3; 32])),
-            component: Digest::of(COMPONENT),
+            component: self.component(),
             manifest: Digest::of(MANIFEST),
             handlers: vec![HandlerRecord {
                 name: "runtime".into(),
@@ -126,6 +128,62 @@ impl Story {
         };
         let initial = state.filter(|_| restart == RestartStateKind::Reset).map(payload::bin);
         self.append(&data, &[("initial_state", initial.as_deref())])
+    }
+
+    fn component(&self) -> Digest {
+        self.index.upgraded.as_ref().map_or(Digest::of(COMPONENT), |upgraded| upgraded.component)
+    }
+
+    fn version(&self) -> String {
+        self.index.upgraded.as_ref().map_or("0.1.0", |upgraded| &*upgraded.version).to_owned()
+    }
+
+    /// The data of an upgrade from what runs now, which makes `state` of the state.
+    pub fn upgraded(&mut self, version: &str, state: &[u8]) -> ActorUpgraded {
+        self.batch.components.push((Digest::of(NEW_COMPONENT), Bytes::from_static(NEW_COMPONENT)));
+        ActorUpgraded {
+            actor_id: self.id,
+            old_component: self.component(),
+            new_component: Digest::of(NEW_COMPONENT),
+            old_version: self.version(),
+            new_version: version.to_owned(),
+            old_state_hash: self.index.state,
+            new_state_hash: self.keep_state(Some(state)),
+            migrated: true,
+            previous: self.index.upgraded.as_ref().map(|upgraded| upgraded.seq),
+        }
+    }
+
+    pub fn upgrade(&mut self, data: &ActorUpgraded) -> ChainEvent {
+        let event = self.append(data, &[]);
+        self.exchanged(event.seq, data.new_component, &data.new_version, data.new_state_hash);
+        event
+    }
+
+    /// The data of the rollback of this upgrade, which is the event at `seq`.
+    pub fn rolled_back(&self, seq: u64, upgrade: &ActorUpgraded) -> ActorRolledBack {
+        ActorRolledBack {
+            actor_id: self.id,
+            upgrade: seq,
+            old_component: self.component(),
+            new_component: upgrade.old_component,
+            old_version: self.version(),
+            new_version: upgrade.old_version.clone(),
+            old_state_hash: self.index.state,
+            new_state_hash: upgrade.old_state_hash,
+            previous: self.index.upgraded.as_ref().map(|upgraded| upgraded.seq),
+        }
+    }
+
+    pub fn roll_back(&mut self, data: &ActorRolledBack) -> ChainEvent {
+        let event = self.append(data, &[]);
+        self.exchanged(event.seq, data.new_component, &data.new_version, data.new_state_hash);
+        event
+    }
+
+    fn exchanged(&mut self, seq: u64, component: Digest, version: &str, state: Digest) {
+        self.index.state = state;
+        self.index.upgraded = Some(Upgraded { seq, component, version: version.into() });
     }
 
     pub fn call(&mut self, message_id: Option<&str>) -> ChainEvent {
@@ -210,6 +268,10 @@ impl Story {
         self.host_call(1, Outcome::Denied("max_children".into()));
         self.commit_state(Some("cli-1/1"), b"{\"n\":2}");
         self.append(&InstanceDropped { reason: DropReason::Parked }, &[]);
+        let data = self.upgraded("0.2.0", b"{\"count\":2}");
+        let upgrade = self.upgrade(&data);
+        let back = self.rolled_back(upgrade.seq, &data);
+        self.roll_back(&back);
         self.call(None);
         self.append(
             &CallReturned { ok: false, state_hash: self.index.state },

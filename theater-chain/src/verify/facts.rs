@@ -29,6 +29,12 @@ fn named(data: &Data) -> impl Iterator<Item = (Kind, Digest)> {
             Some((Kind::Component, data.component)),
             Some((Kind::Manifest, data.manifest)),
         ],
+        Data::ActorUpgraded(data) => {
+            [Some((Kind::State, data.new_state_hash)), Some((Kind::Component, data.new_component)), None]
+        }
+        Data::ActorRolledBack(data) => {
+            [Some((Kind::State, data.new_state_hash)), Some((Kind::Component, data.new_component)), None]
+        }
         Data::StateUpdated(data) => [Some((Kind::State, data.new_state_hash)), None, None],
         _ => [None; 3],
     };

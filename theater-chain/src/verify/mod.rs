@@ -15,6 +15,7 @@ mod report;
 mod signed;
 mod store;
 mod structure;
+mod upgrades;
 
 pub use actor::{Verification, verify_actor};
 pub use audit::{Audit, Auditor, Verdict};

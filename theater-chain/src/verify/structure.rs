@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 
 use super::open_call::OpenCall;
+use super::upgrades::Upgrades;
 use crate::data::{
     ActorErrorData, ActorStarted, ActorTerminated, CallReturned, Data, DropReason, ErrorType, FORMAT, HostCall,
     HostCallBegun, ReasonRecord, RestartStateKind, StateUpdated,
@@ -51,6 +52,7 @@ pub(super) struct Structure {
     past_states: HashSet<Digest>,
     failed: Option<ErrorType>,
     call: Option<OpenCall>,
+    upgrades: Upgrades,
     /// A claim that could not be checked, as a whole sentence.
     pub(super) unchecked: Option<&'static str>,
 }
@@ -67,6 +69,7 @@ impl Structure {
             past_states: HashSet::new(),
             failed: None,
             call: None,
+            upgrades: Upgrades::new(whole),
             unchecked: None,
         }
     }
@@ -86,6 +89,15 @@ impl Structure {
             Some(Data::ActorErrorData(data)) => self.error(data),
             Some(Data::ActorTerminated(data)) => self.terminated(event, data),
             Some(Data::InstanceDropped(data)) => self.instance_dropped(data.reason),
+            Some(Data::ActorUpgraded(data)) => {
+                self.exchanged(data.actor_id, data.old_state_hash, data.new_state_hash)?;
+                self.upgrades.upgraded(event.seq, data)
+            }
+            Some(Data::ActorRolledBack(data)) => {
+                self.exchanged(data.actor_id, data.old_state_hash, data.new_state_hash)?;
+                self.unchecked = self.upgrades.rolled_back(event.seq, data)?.or(self.unchecked);
+                Ok(())
+            }
             // Appended beside a running call, or after an end, whenever they happen.
             Some(
                 Data::MessageAccepted(_)
@@ -126,6 +138,7 @@ impl Structure {
             }
         }
         self.start_state(event, data)?;
+        self.upgrades.started(data.component)?;
         self.phase = Phase::Live;
         self.start = Some(Start { incarnation: data.incarnation, seq: event.seq, parent: data.parent });
         self.ended = None;
@@ -262,6 +275,20 @@ impl Structure {
         }
     }
 
+    /// The component is exchanged, and with it the state.
+    fn exchanged(&mut self, actor: TheaterId, old: Digest, new: Digest) -> Checked {
+        self.of_this_actor(actor)?;
+        if self.call.is_some() {
+            return Err("the component is exchanged while a call runs".into());
+        }
+        if self.failed.is_some() && self.phase != Phase::Ended {
+            return Err("the component is exchanged after the incarnation has failed".into());
+        }
+        self.holds_state(old)?;
+        self.install(new);
+        Ok(())
+    }
+
     fn of_this_actor(&self, actor: TheaterId) -> Checked {
         if actor == self.actor { Ok(()) } else { Err(format!("it is of another actor, {actor}")) }
     }
@@ -296,6 +323,9 @@ impl Structure {
         }
         if self.state.is_some_and(|state| index.state != state) {
             return differs("state");
+        }
+        if !self.upgrades.matches(index) {
+            return differs("upgrade");
         }
         Ok(())
     }

@@ -2,8 +2,8 @@
 //! what their chains name.
 
 use theater_chain::data::{
-    ActorTerminated, CallReturned, DropReason, ErrorType, EventData as _, InstanceDropped, KillCause, Outcome,
-    ReasonRecord, RestartStateKind, StateUpdated,
+    ActorRolledBack, ActorTerminated, ActorUpgraded, CallReturned, DropReason, ErrorType, EventData as _,
+    InstanceDropped, KillCause, Outcome, ReasonRecord, RestartStateKind, StateUpdated,
 };
 use theater_chain::testing::Story;
 use theater_chain::{ActorIndex, ChainStore, Digest, Level, MemoryStore, TheaterId, verify_actor, verify_store};
@@ -295,4 +295,104 @@ async fn a_report_reads_as_the_command_line_promises() {
         good.id, bad.id
     );
     assert_eq!(serde_json::to_string(&report).unwrap(), expected);
+}
+
+#[tokio::test]
+async fn a_component_is_exchanged_between_calls_and_taken_back_once() {
+    fn upgrade(s: &mut Story, state: &[u8]) -> (u64, ActorUpgraded) {
+        let data = s.upgraded("0.2.0", state);
+        (s.upgrade(&data).seq, data)
+    }
+    check("an upgrade, and a start of what it left", "", |s| {
+        upgrade(s, b"2");
+        s.end(ReasonRecord::Shutdown);
+        s.start(RestartStateKind::Resume, Some(b"2"));
+    })
+    .await;
+    check("after an end", "", |s| {
+        s.end(ReasonRecord::Shutdown);
+        upgrade(s, b"2");
+        s.start(RestartStateKind::Resume, Some(b"2"));
+    })
+    .await;
+    check("while a call runs", "while a call runs", |s| {
+        s.call(None);
+        upgrade(s, b"2");
+    })
+    .await;
+    check("after a failure", "after the incarnation has failed", |s| {
+        s.fail(None);
+        upgrade(s, b"2");
+    })
+    .await;
+    check("from another component", "not the one that the actor ran", |s| {
+        let data = ActorUpgraded { old_component: Digest([7; 32]), ..s.upgraded("0.2.0", b"2") };
+        s.upgrade(&data);
+    })
+    .await;
+    check("from another state", "not that of the last committed state", |s| {
+        let data = ActorUpgraded { old_state_hash: Digest([7; 32]), ..s.upgraded("0.2.0", b"2") };
+        s.upgrade(&data);
+    })
+    .await;
+    check("another state without a migration", "`migrate` did not run", |s| {
+        let data = ActorUpgraded { migrated: false, ..s.upgraded("0.2.0", b"2") };
+        s.upgrade(&data);
+    })
+    .await;
+    check("a component that is not there", "is not in the store", |s| {
+        let data = ActorUpgraded { new_component: Digest([7; 32]), ..s.upgraded("0.2.0", b"2") };
+        s.upgrade(&data);
+    })
+    .await;
+    check("not after the one before", "does not name the upgrade before it", |s| {
+        upgrade(s, b"2");
+        let data = ActorUpgraded { previous: None, ..s.upgraded("0.3.0", b"3") };
+        s.upgrade(&data);
+    })
+    .await;
+    check("from another version", "its old version", |s| {
+        upgrade(s, b"2");
+        let data = ActorUpgraded { old_version: "0.1.0".into(), ..s.upgraded("0.3.0", b"3") };
+        s.upgrade(&data);
+    })
+    .await;
+    check("two taken back, the newest first", "", |s| {
+        let (first, second) = (upgrade(s, b"2"), upgrade(s, b"3"));
+        for (seq, data) in [second, first] {
+            let back = s.rolled_back(seq, &data);
+            s.roll_back(&back);
+        }
+    })
+    .await;
+    check("taken back, and another one after it", "", |s| {
+        let (seq, data) = upgrade(s, b"2");
+        let back = s.rolled_back(seq, &data);
+        s.roll_back(&back);
+        let (seq, data) = upgrade(s, b"4");
+        let back = s.rolled_back(seq, &data);
+        s.roll_back(&back);
+    })
+    .await;
+    check("not the newest", "the newest upgrade is", |s| {
+        let (seq, data) = upgrade(s, b"2");
+        upgrade(s, b"3");
+        let back = s.rolled_back(seq, &data);
+        s.roll_back(&back);
+    })
+    .await;
+    check("twice", "no upgrade that it could take back", |s| {
+        let (seq, data) = upgrade(s, b"2");
+        for _ in 0..2 {
+            let back = s.rolled_back(seq, &data);
+            s.roll_back(&back);
+        }
+    })
+    .await;
+    check("to another state", "something else than what was there", |s| {
+        let (seq, data) = upgrade(s, b"2");
+        let back = ActorRolledBack { new_state_hash: data.new_state_hash, ..s.rolled_back(seq, &data) };
+        s.roll_back(&back);
+    })
+    .await;
 }

@@ -137,6 +137,7 @@ mod tests {
                 started: 0,
                 ended: None,
                 state: Digest::ZERO,
+                upgraded: None,
             },
         }
     }

@@ -204,6 +204,7 @@ impl World {
             started: 0,
             ended: None,
             state: Digest::ZERO,
+            upgraded: None,
         };
         let update = |n: u8| ActorUpdate { id: id(n), expected: None, index: index(n) };
         let actors = (0..ACTORS).map(update).collect();
