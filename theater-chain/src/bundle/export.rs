@@ -131,11 +131,7 @@ impl<W: Write + Send> Export<'_, W> {
     async fn named_by(&mut self, event: &ChainEvent, chunk: &mut Chunk) -> Result<(), BundleError> {
         match Data::decode(&event.event_type, &event.data) {
             Ok(Some(Data::ActorStarted(data))) => {
-                if self.named.insert(data.component)
-                    && let Some(bytes) = self.store.component(data.component).await?
-                {
-                    self.archive.add(Kind::Component(data.component), &bytes)?;
-                }
+                self.component(data.component).await?;
                 if self.named.insert(data.manifest)
                     && let Some(bytes) = self.store.manifest(data.manifest).await?
                 {
@@ -144,11 +140,28 @@ impl<W: Write + Send> Export<'_, W> {
                 self.state(data.state_hash, chunk).await
             }
             Ok(Some(Data::StateUpdated(data))) => self.state(data.new_state_hash, chunk).await,
+            Ok(Some(Data::ActorUpgraded(data))) => {
+                self.component(data.new_component).await?;
+                self.state(data.new_state_hash, chunk).await
+            }
+            Ok(Some(Data::ActorRolledBack(data))) => {
+                self.component(data.new_component).await?;
+                self.state(data.new_state_hash, chunk).await
+            }
             Ok(Some(Data::SupervisionAction(data))) => {
                 self.state(data.new_state_hash.unwrap_or(Digest::ZERO), chunk).await
             }
             _ => Ok(()),
         }
+    }
+
+    async fn component(&mut self, digest: Digest) -> Result<(), BundleError> {
+        if self.named.insert(digest)
+            && let Some(bytes) = self.store.component(digest).await?
+        {
+            self.archive.add(Kind::Component(digest), &bytes)?;
+        }
+        Ok(())
     }
 
     async fn state(&mut self, hash: Digest, chunk: &mut Chunk) -> Result<(), BundleError> {
