@@ -128,6 +128,7 @@ macro_rules! from_errors {
 from_errors!(
     theater::BuildError,
     theater::ManifestError,
+    theater::RecoverError,
     theater::SpawnError,
     theater::StoreError,
     theater_build::BuildError,

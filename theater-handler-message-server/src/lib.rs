@@ -123,8 +123,9 @@ impl Handler for MessageServerHandler {
         host.interface("theater:simple/message-server-host@0.1.0")?
             .within_tree()
             .self_timed()
-            .func("send", Effect::Read, host::send)?
-            .func_async("request", Effect::WriteIdempotent, host::request)?;
+            .func_async("request", Effect::WriteIdempotent, host::request)?
+            .in_call()
+            .func("send", Effect::Read, host::send)?;
         Ok(())
     }
 

@@ -19,6 +19,9 @@ pub(crate) fn log(mut call: Runtime<'_>, (level, text): (LogLevel, String)) -> R
     if level == LogLevel::Error {
         call.explain_failure(kept);
     }
+    if call.is_again() {
+        return Ok(()); // it was shown before the process went down
+    }
     let (now, rate) = (call.monotonic(), call.limits().log);
     let (actor, name) = (call.actor_id(), call.actor_name().to_owned());
     let log = call.state();

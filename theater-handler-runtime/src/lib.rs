@@ -60,14 +60,16 @@ impl Handler for RuntimeHandler {
     fn setup_host_functions(host: &mut HostLinker<'_, Self>) -> Result<()> {
         // Nothing here has an effect outside of the actor, so a crash may run any of it again.
         host.interface("theater:simple/runtime@0.1.0")?
-            .func("log", Effect::Read, host::log)?
             .func("self-id", Effect::Read, host::self_id)?
-            .func("shutdown", Effect::Read, host::shutdown)?
-            .func("decline-start", Effect::Read, host::decline_start)?
             .func("chain-head", Effect::Read, host::chain_head)?
             .func_async("get-chain", Effect::Read, host::get_chain)?
             .func_async("get-chain-range", Effect::Read, host::get_chain_range)?
-            .func("event-json", Effect::Read, host::event_json)?;
+            .func("event-json", Effect::Read, host::event_json)?
+            // These say how the running call ends, or what it says should it fail.
+            .in_call()
+            .func("log", Effect::Read, host::log)?
+            .func("shutdown", Effect::Read, host::shutdown)?
+            .func("decline-start", Effect::Read, host::decline_start)?;
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! `theater:simple/supervision-policy`: the guest decides before the declared policy does.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use theater::wit::WitActorError;
@@ -19,7 +20,17 @@ pub(crate) const DECIDE: Export<(ChildFailure,), (Decision,)> =
 pub(crate) fn ask(supervision: &Arc<Supervision>, exit: Box<ChildExit>, question: Question) {
     let actor = &supervision.actor;
     let answer = actor.call_to_decide(&DECIDE, &(failure(supervision, &exit, question),), Some(exit.fact));
+    answered(supervision, exit, answer);
+}
+
+/// Does what follows from an answer that is on its way.
+pub(crate) fn answered(
+    supervision: &Arc<Supervision>,
+    exit: Box<ChildExit>,
+    answer: impl Future<Output = Result<(Decision,), CallError>> + Send + 'static,
+) {
     let asking = supervision.clone();
+    let actor = supervision.actor.clone();
     actor.spawn(async move {
         let (actor, phase) = (&asking.actor, "supervision-policy#decide");
         let decision = match answer.await {

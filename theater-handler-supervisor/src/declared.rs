@@ -1,5 +1,6 @@
 //! The declared children: started with their supervisor, in their order.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use theater::chain::data::SupervisionActionKind;
@@ -7,7 +8,7 @@ use theater::{ActorError, ChildError, Digest, SpawnError, StoppedBy, Subtree, Th
 use theater_supervision_policy::{Spec, Strategy};
 
 use crate::manifests;
-use crate::supervision::Supervision;
+use crate::supervision::{Cause, Supervision};
 use crate::wit::{restart_from, shutdown};
 
 impl Supervision {
@@ -17,22 +18,33 @@ impl Supervision {
         self: &Arc<Self>,
         tree: &Subtree,
         again: Option<Digest>,
+        waiting: Vec<Cause>,
     ) -> Result<(), ActorError> {
         if self.policy.strategy == Strategy::Dynamic || self.policy.children.is_empty() {
             return Ok(());
         }
         self.permitted(tree)?;
-        self.lock().beginning = Some(Vec::new());
-        self.start_all(tree, again).await?;
+        let ended = waiting.iter().map(Cause::child).collect();
+        self.lock().beginning = Some(waiting);
+        self.start_all(tree, again, &ended).await?;
         self.all_started();
         Ok(())
     }
 
-    async fn start_all(self: &Arc<Self>, tree: &Subtree, again: Option<Digest>) -> Result<(), ActorError> {
+    /// `ended`: those that were started before the process went down, and ended again.
+    async fn start_all(
+        self: &Arc<Self>,
+        tree: &Subtree,
+        again: Option<Digest>,
+        ended: &HashSet<TheaterId>,
+    ) -> Result<(), ActorError> {
         let mut started = Vec::new();
         for spec in &self.policy.children {
             let child = TheaterId::of_spec(&self.actor.id(), &spec.id);
             self.lock().engine.specified(child, spec.clone());
+            if ended.contains(&child) {
+                continue;
+            }
             match self.start_one(tree, child, spec, again).await {
                 Ok(true) => {
                     started.push(child);
@@ -80,6 +92,9 @@ impl Supervision {
         again: Option<Digest>,
     ) -> Result<bool, SpawnError> {
         let tree = tree.clone().stopped_with(spec.shutdown.map(shutdown), false);
+        if tree.is_running(child) {
+            return Ok(true); // it was started before the process went down
+        }
         if let Some(started) = again {
             match tree.require(child).await {
                 Ok(()) => {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use theater::chain::data::{ActorTerminated, EventData};
 use theater::wit::WitChainEvent;
-use theater::{CallError, ChainEvent, EventCursor, Export, TheaterId};
+use theater::{CallError, ChainEvent, Digest, EventCursor, Export, TheaterId};
 use theater_supervision_policy::{EventFilter, pattern};
 
 use crate::supervision::Supervision;
@@ -18,18 +18,31 @@ pub(crate) const HANDLE_CHILD_EVENT: Export<(String, WitChainEvent), ()> =
 /// The children that are followed. A child's incarnations take turns, so that its events stay in
 /// their order.
 #[derive(Default)]
-pub(crate) struct Followed(Mutex<HashMap<TheaterId, Turn>>);
+pub(crate) struct Followed {
+    turns: Mutex<HashMap<TheaterId, Turn>>,
+    /// By the name of a child: the event of which the guest heard last before the process went down.
+    heard: Mutex<HashMap<String, Digest>>,
+}
 
 type Turn = Arc<tokio::sync::Mutex<()>>;
 
 impl Followed {
+    /// Of what the guest heard before the process went down.
+    pub(crate) fn heard(&self, heard: HashMap<String, Digest>) {
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = heard;
+    }
+
+    fn take_heard(&self, name: &str) -> Option<Digest> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).remove(name)
+    }
+
     fn turn(&self, child: TheaterId) -> Turn {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(child).or_default().clone()
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner).entry(child).or_default().clone()
     }
 
     /// Forgets a child that nobody follows.
     fn leave(&self, child: TheaterId, turn: Turn) {
-        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
         drop(turn);
         if turns.get(&child).is_some_and(|turn| Arc::strong_count(turn) == 1) {
             turns.remove(&child);
@@ -53,7 +66,8 @@ impl Supervision {
             let turn = following.followed.turn(child);
             let mine = turn.clone().lock_owned().await;
             let told = names.first().cloned().unwrap_or_default();
-            if let Err(error) = following.tell_events(cursor, &filters, &told).await {
+            let heard = following.followed.take_heard(&told);
+            if let Err(error) = following.tell_events(cursor, &filters, &told, heard).await {
                 following.actor.record_error("supervision-events", &error);
             }
             drop(mine);
@@ -68,8 +82,21 @@ impl Supervision {
         spec.into_iter().chain([child.to_string()]).chain(name.map(|known| known.name)).collect()
     }
 
-    async fn tell_events(&self, mut cursor: EventCursor, filters: &[EventFilter], child: &str) -> Result<(), String> {
+    /// `heard`: those up to this event were told before.
+    async fn tell_events(
+        &self,
+        mut cursor: EventCursor,
+        filters: &[EventFilter],
+        child: &str,
+        mut heard: Option<Digest>,
+    ) -> Result<(), String> {
         while let Some(event) = cursor.next().await.map_err(|error| error.to_string())? {
+            if let Some(last) = heard {
+                if event.hash == last {
+                    heard = None;
+                }
+                continue;
+            }
             if let Some(filter) =
                 filters.iter().find(|filter| filter.types.iter().any(|wanted| *wanted == event.event_type))
             {

@@ -51,6 +51,7 @@ mod facts;
 mod host;
 mod link;
 mod manifests;
+mod recover;
 mod restart;
 mod specs;
 mod supervision;
@@ -118,6 +119,7 @@ impl Handler for SupervisorHandler {
             .func_async("which-children", Effect::Read, specs::which_children)?
             .func("count-children", Effect::Read, specs::count_children)?
             .func("get-child-spec", Effect::Read, specs::get_child_spec)?
+            .in_call()
             .func("escalate", Effect::Read, specs::escalate)?;
         Ok(())
     }
@@ -153,6 +155,7 @@ impl Handler for SupervisorHandler {
         });
         let rules = !policy.errors.is_empty();
         let supervision = Supervision::new(cx.actor(), permissions, policy);
+        let recovery = if cx.is_recovering() { Some(supervision.recover(&cx).await?) } else { None };
         let exits = supervision.clone();
         cx.exits(move |exit| exits.exited(exit))?;
         let begins = supervision.clone();
@@ -161,8 +164,17 @@ impl Handler for SupervisorHandler {
             let errs = supervision.clone();
             cx.errs(move |erred| errs.erred(erred))?;
         }
-        let again = (cx.incarnation() > 1).then(|| cx.started());
-        supervision.start_declared(&cx.starting_tree(), again).await?;
+        match recovery {
+            Some(recovery) if cx.had_started() => supervision.go_on(&cx.tree(), recovery).await?,
+            Some(recovery) => {
+                let waiting = supervision.waiting(&cx.tree(), recovery).await?;
+                supervision.start_declared(&cx.starting_tree(), Some(cx.started()), waiting).await?;
+            }
+            None => {
+                let again = (cx.incarnation() > 1).then(|| cx.started());
+                supervision.start_declared(&cx.starting_tree(), again, Vec::new()).await?;
+            }
+        }
         Ok(Supervisor { supervision })
     }
 

@@ -1,9 +1,11 @@
 //! State-linked groups: members that restart together from one consistent cut over their chains.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use theater::{Digest, Subtree, TheaterId};
+use theater::chain::ActorEntry;
+use theater::{ChainStore, Digest, StoreError, Subtree, TheaterId};
+use theater_supervision_policy::Restarted;
 use theater_supervision_policy::cut::{self, Cut, Member};
 
 use crate::callbacks;
@@ -22,6 +24,25 @@ pub(crate) struct Linked {
 }
 
 impl Linked {
+    /// The cut of a decision after which the process went down: these of its members have still to
+    /// start from it.
+    pub(crate) async fn again(
+        records: &dyn ChainStore,
+        restarted: &Restarted,
+        waiting: &[TheaterId],
+        children: &HashMap<TheaterId, ActorEntry>,
+    ) -> Result<Option<Self>, StoreError> {
+        let Some(members) = restarted.decision.cut.clone() else { return Ok(None) };
+        let until = |child: &TheaterId| {
+            let begun = children.get(child).map(|entry| entry.index.started);
+            begun.filter(|_| !waiting.contains(child))
+        };
+        let asked: Vec<Member> = members.iter().map(|(child, ..)| Member { id: *child, until: until(child) }).collect();
+        let found = cut::greatest(records, &asked).await?.ok().filter(|found| found.members == members);
+        let cut = found.unwrap_or_else(|| Cut { members, ..Cut::default() });
+        Ok(Some(Self { cut, waiting: waiting.iter().copied().collect() }))
+    }
+
     /// The state that a member begins with.
     pub(crate) fn state(&self, child: TheaterId) -> Digest {
         self.cut.members.iter().find(|(member, ..)| *member == child).map(|(.., hash)| *hash).unwrap_or_default()
@@ -82,6 +103,7 @@ pub(crate) fn restart_together(
     let linking = supervision.clone();
     let actor = supervision.actor.clone();
     actor.spawn(async move {
+        linking.actor.recovered().await;
         let Some(tree) = linking.tree() else { return };
         linking.stop_scope(&tree, &members, number).await;
         let cut = find(&linking, &tree, &members).await;

@@ -74,6 +74,7 @@ impl Restart {
 impl Supervision {
     /// Until everything of it runs, is left down, or another restart has taken it over.
     pub(crate) async fn restart(self: Arc<Self>, mut restart: Restart) {
+        self.actor.recovered().await;
         loop {
             let Some(tree) = self.tree() else { return };
             step!(self, restart, "restart.decided");

@@ -44,7 +44,7 @@ async fn start(call: &mut Call<'_, SupervisorHandler>, asked: ChildSpec) -> Answ
     let spec = checked(&supervision, asked, child)?;
     let tree = call.tree().stopped_with(spec.shutdown.map(shutdown), supervision.lock().is_dynamic());
     let present = supervision.lock().engine.find(&spec.id);
-    if let Some(present) = present {
+    if let Some(present) = present.filter(|present| *present != child) {
         return Err(match standing(&supervision, &tree, present) {
             Standing::Running => SupervisionError::AlreadyStarted(present.to_string()),
             Standing::Restarting | Standing::Down => SupervisionError::AlreadyPresent,

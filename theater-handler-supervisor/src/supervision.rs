@@ -176,7 +176,18 @@ impl Supervision {
     }
 
     /// Does what follows; callbacks come last, when the outcome is known.
-    pub(crate) fn follow(self: &Arc<Self>, mut state: MutexGuard<'_, State>, step: Step, mut cause: Cause) {
+    pub(crate) fn follow(self: &Arc<Self>, state: MutexGuard<'_, State>, step: Step, cause: Cause) {
+        self.follow_and(state, step, cause, true);
+    }
+
+    /// As [`Supervision::follow`]; `tell`: whether the guest has still to be told.
+    pub(crate) fn follow_and(
+        self: &Arc<Self>,
+        mut state: MutexGuard<'_, State>,
+        step: Step,
+        mut cause: Cause,
+        tell: bool,
+    ) {
         match step {
             // What was to be decided no longer is. Where that is since a restart takes it along:
             Step::Nothing if state.awaited.get(&cause.child()).is_some_and(|awaited| !awaited.starting) => {
@@ -195,7 +206,7 @@ impl Supervision {
                 let number = self.begin(&mut state, &members.scope);
                 state.hold_from(&mut cause);
                 drop(state);
-                return crate::link::restart_together(self, members, number, cause, true);
+                return crate::link::restart_together(self, members, number, cause, tell);
             }
             Step::Decided(decisions) => {
                 if let Some(restart) = self.carry_out(&mut state, &decisions, &mut cause) {
@@ -204,7 +215,7 @@ impl Supervision {
             }
         }
         drop(state);
-        if let Cause::Exit(exit) = cause {
+        if let (true, Cause::Exit(exit)) = (tell, cause) {
             callbacks::tell(&self.actor, *exit);
         }
     }
@@ -302,7 +313,7 @@ impl Supervision {
     }
 
     /// Has children that decisions leave down stopped, one after the other. Most have ended.
-    fn leave_down(&self, down: Vec<TheaterId>) {
+    pub(crate) fn leave_down(&self, down: Vec<TheaterId>) {
         let Some(tree) = self.tree() else { return };
         let up = |child: &TheaterId| tree.child(*child).is_some_and(|known| known.is_alive());
         let down: Vec<TheaterId> = down.into_iter().filter(up).collect();
@@ -310,7 +321,9 @@ impl Supervision {
             return;
         }
         let tree = tree.clone();
+        let recovered = self.actor.recovered();
         self.actor.spawn(async move {
+            recovered.await;
             for child in down {
                 // One that has ended meanwhile is stopped.
                 let _ = tree.stop(child, None, StoppedBy::ParentQuietly).await;
@@ -319,7 +332,7 @@ impl Supervision {
     }
 
     /// The error with which the supervisor ends: the child, and what became of it unchanged.
-    fn escalation(&self, state: &State, decision: &Decision, cause: &Cause) -> ActorError {
+    pub(crate) fn escalation(&self, state: &State, decision: &Decision, cause: &Cause) -> ActorError {
         let (name, error) = match cause {
             Cause::Exit(exit) => (&exit.name, exit.reason.error()),
             Cause::Err(erred) => (&erred.name, Some(ActorError::new(ErrorType::GuestError, erred.message.clone()))),

@@ -53,9 +53,9 @@ mod policy;
 mod read;
 mod record;
 
-pub use audit::DecisionAudit;
+pub use audit::{DecisionAudit, Follower, Left, Open, Restarted, Subject, What};
 pub use decision::{Class, Decision, Exit, GuestDecision, Question, Step};
-pub use engine::{ChildStatus, Down, Engine, Status, Usage};
+pub use engine::{ChildStatus, Down, Engine, Standing, Status, Usage};
 pub use policy::{
     AnchorMode, AutoShutdown, Backoff, ErrorMatch, EventFilter, Group, OnExhausted, OnNoCut, Policy, RestartType, Rule,
     RuleAction, Shutdown, Spawned, Spec, StateChoice, Strategy,

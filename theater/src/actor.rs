@@ -16,7 +16,7 @@ use crate::error::ActorError;
 use crate::exit::ExitReason;
 use crate::exits::ChildExit;
 use crate::handler::{ErasedHandler, Held};
-use crate::inbox::Inbox;
+use crate::inbox::{Inbox, Phase};
 use crate::manifest::ManifestConfig;
 use crate::recorder::Recorder;
 use crate::shared::Shared;
@@ -59,9 +59,13 @@ pub(crate) struct Actor {
     /// The error that ends this incarnation, and the hash of its event.
     last_error: Mutex<Option<(ActorError, Digest)>>,
     /// How it is stopped.
-    pub(crate) terms: Terms,
+    terms: Mutex<Terms>,
     /// The hash of its `actor_started`.
     pub(crate) started: OnceLock<Digest>,
+    /// What that names as its cause: a begun host call or a decision of the parent.
+    pub(crate) parent_event: OnceLock<Digest>,
+    /// Whether it goes on after the process went down, see [`GoesOn`].
+    pub(crate) goes_on: AtomicU8,
     /// What a handler watches in the children.
     pub(crate) watch: Watch,
     /// What of the children's chains this actor's chain says.
@@ -72,6 +76,16 @@ pub(crate) struct Actor {
     pub(crate) tasks: Mutex<Vec<AbortHandle>>,
     /// Set once, when everything of this incarnation has ended.
     pub(crate) ended: watch::Sender<Option<ExitReason>>,
+}
+
+/// What of an incarnation was over when the process went down.
+pub(crate) struct GoesOn;
+
+impl GoesOn {
+    /// It had begun to start.
+    pub(crate) const STARTS: u8 = 1;
+    /// It ran.
+    pub(crate) const SERVES: u8 = 2;
 }
 
 /// The last committed state.
@@ -127,8 +141,10 @@ impl Actor {
             family: Mutex::default(),
             committed: Mutex::new(Committed { state: new.state, hash }),
             last_error: Mutex::default(),
-            terms: new.terms,
+            terms: Mutex::new(new.terms),
             started: OnceLock::new(),
+            parent_event: OnceLock::new(),
+            goes_on: AtomicU8::new(0),
             watch: Watch::default(),
             anchors: Anchors::default(),
             failed_start: Mutex::default(),
@@ -155,6 +171,16 @@ impl Actor {
         lock(&self.last_error).clone()
     }
 
+    /// How it is stopped.
+    pub(crate) fn terms(&self) -> Terms {
+        *lock(&self.terms)
+    }
+
+    /// Says how it is stopped, where that is not known from its start.
+    pub(crate) fn set_terms(&self, terms: Terms) {
+        *lock(&self.terms) = terms;
+    }
+
     pub(crate) fn name(&self) -> &str {
         &self.made.manifest.name
     }
@@ -167,6 +193,24 @@ impl Actor {
     /// The children that are alive, oldest first.
     pub(crate) fn children(&self) -> Vec<Arc<Actor>> {
         lock(&self.family).children.clone()
+    }
+
+    /// Whether it serves.
+    pub(crate) fn is_up(&self) -> bool {
+        !matches!(lock(&self.inbox).phase, Phase::Held(_) | Phase::Ended(_))
+    }
+
+    /// Waits until it serves or has ended; whether it serves.
+    pub(crate) async fn wait_started(&self) -> bool {
+        let settled = self.control.until(|| match lock(&self.inbox).phase {
+            Phase::Starting => None,
+            Phase::Running => Some(true),
+            _ => Some(false),
+        });
+        tokio::select! {
+            up = settled => up,
+            _ = self.wait_ended() => false,
+        }
     }
 
     /// Waits until everything of this incarnation has ended.

@@ -2,6 +2,7 @@
 //! running.
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use theater_chain::{Digest, TheaterId};
@@ -12,6 +13,7 @@ use crate::exit::ExitReason;
 use crate::memory_limit::MemoryLimit;
 use crate::message::Reserved;
 use crate::poison::Answers;
+use crate::reentry::RecordedCall;
 
 /// A handler's state of one actor; `None` while it is lent out or after the actor ended.
 pub(crate) type Slots = Vec<Box<dyn Any + Send>>;
@@ -54,6 +56,8 @@ impl ActorStore {
 pub(crate) struct Turn {
     /// The seq of the `call` event: part of the ids of messages sent in it.
     pub(crate) seq: u64,
+    /// Of a call that begins again: the host calls that are answered from the record.
+    pub(crate) again: VecDeque<RecordedCall>,
     /// The number of the next host call.
     pub(crate) ordinal: u32,
     /// What its host calls answered.
@@ -80,6 +84,10 @@ pub(crate) struct Turn {
 pub(crate) struct CallNotes {
     /// The hash of the event with which the call began, where it has one.
     pub(crate) begun: Option<Digest>,
+    /// It began before the process went down, and is made once more.
+    pub(crate) before: bool,
+    /// It was made before the process went down, and what it does to its call is done again.
+    pub(crate) again: bool,
     /// The rule that forbade it.
     pub(crate) denied: Option<String>,
     /// Recorded instead of the result.

@@ -25,7 +25,7 @@ use crate::message::Message;
 use crate::runner::{self, run_turn};
 use crate::sources::within;
 use crate::start::Start;
-use crate::turn::{Finished, Mode, record_error};
+use crate::turn::{Finished, Mode, fail_reentry, record_error};
 
 /// How an incarnation starts.
 pub(crate) struct Plan {
@@ -34,6 +34,20 @@ pub(crate) struct Plan {
     pub(crate) parent_event: Option<Digest>,
     /// Messages that the incarnation before had not begun.
     pub(crate) adopted: VecDeque<Message>,
+    /// It began before the process went down, and goes on.
+    pub(crate) goes_on: bool,
+    /// The call of its start that was open then.
+    pub(crate) open: Option<Box<Message>>,
+}
+
+impl Plan {
+    pub(crate) fn new(
+        restart_state: RestartStateKind,
+        parent_event: Option<Digest>,
+        adopted: VecDeque<Message>,
+    ) -> Self {
+        Self { restart_state, parent_event, adopted, goes_on: false, open: None }
+    }
 }
 
 /// How a start went.
@@ -81,29 +95,39 @@ fn broken_off(actor: &Actor) -> SpawnError {
 }
 
 async fn bring_up(actor: &Arc<Actor>, plan: Plan) -> Result<Life, Result<Started, SpawnError>> {
-    record_started(actor, &plan);
+    let open = plan.open;
+    if !plan.goes_on {
+        record_started(actor, plan.restart_state, plan.parent_event);
+    }
     step!(actor, "start.recorded");
     // Should the start fail, they become dead letters with the actor's end.
     lock(&actor.inbox).adopt(plan.adopted);
     let init = plan.restart_state == RestartStateKind::Reset;
     let mut slots = Slots::new();
     if let Err(reason) = start_handlers(actor, &mut slots).await {
-        return Err(failed(actor, reason, Life::Parked(slots)).await);
+        let unmade = Unmade { reason: reason.clone(), slots };
+        let finished = match open {
+            Some(message) => fail_reentry(actor, message, unmade.slots, unmade.reason),
+            None => unmade.recorded(actor),
+        };
+        return Err(failed(actor, reason, finished.life).await);
     }
     step!(actor, "start.handlers");
     let instantiated = instantiate(actor, slots).await;
     step!(actor, "start.instantiated");
-    let finished = match instantiated {
-        Err(finished) => finished,
-        Ok(live) if init => {
+    let finished = match (instantiated, open) {
+        (Err(unmade), Some(message)) => fail_reentry(actor, message, unmade.slots, unmade.reason),
+        (Err(unmade), None) => unmade.recorded(actor),
+        (Ok(live), message) if init => {
             let mode = Mode { lane: Lane::Start, budget: actor.made.manifest.limits.init_timeout, init: true };
-            run_turn(actor, live, Box::new(start_message(actor, &INIT)), mode).await
+            run_turn(actor, live, message.unwrap_or_else(|| Box::new(start_message(actor, &INIT))), mode).await
         }
-        Ok(live) => resumed(actor, live).await,
+        (Ok(live), message) => resumed(actor, live, message).await,
     };
     match finished.end {
         None => {
             lock(&actor.inbox).set_running();
+            actor.control.notify();
             step!(actor, "start.ready");
             Ok(finished.life)
         }
@@ -121,7 +145,7 @@ async fn failed(actor: &Arc<Actor>, reason: ExitReason, life: Life) -> Result<St
     }
 }
 
-fn record_started(actor: &Actor, plan: &Plan) {
+fn record_started(actor: &Actor, restart_state: RestartStateKind, parent_event: Option<Digest>) {
     let made = &actor.made;
     let handlers = made.handlers.iter().map(|handler| HandlerRecord {
         name: handler.name().to_owned(),
@@ -134,16 +158,16 @@ fn record_started(actor: &Actor, plan: &Plan) {
         incarnation: actor.incarnation,
         format: FORMAT,
         parent: actor.parent_id,
-        parent_event: plan.parent_event,
+        parent_event,
         component: made.component_digest,
         manifest: made.manifest.digest,
         handlers: handlers.collect(),
         engine: actor.shared.engine_record.clone(),
         host_key: actor.shared.host_key.clone(),
-        restart_state: plan.restart_state,
+        restart_state,
         state_hash: committed.hash,
     };
-    let init = plan.restart_state == RestartStateKind::Reset;
+    let init = restart_state == RestartStateKind::Reset;
     let initial = committed.state.as_deref().filter(|_| init).map(payload::bin);
     let payload = actor.recorder.payload(&[("initial_state", initial.as_deref())]);
     let appended = actor.recorder.append_with(&event, payload, |event, now| {
@@ -160,10 +184,11 @@ fn record_started(actor: &Actor, plan: &Plan) {
         }
     });
     let _ = actor.started.set(appended.hash); // an incarnation starts once
+    let _ = parent_event.map(|event| actor.parent_event.set(event));
 }
 
 /// Starts the handlers in manifest order; those that started are in `slots` whatever happens.
-async fn start_handlers(actor: &Arc<Actor>, slots: &mut Slots) -> Result<(), ExitReason> {
+pub(crate) async fn start_handlers(actor: &Arc<Actor>, slots: &mut Slots) -> Result<(), ExitReason> {
     for handler in &actor.made.handlers {
         let entry = actor.made.manifest.handlers.iter().position(|entry| entry.name == handler.name());
         let (Some(index), Some(held)) = (entry, actor.made.held(handler.name())) else {
@@ -175,7 +200,7 @@ async fn start_handlers(actor: &Arc<Actor>, slots: &mut Slots) -> Result<(), Exi
                 () = actor.control.stopping() => {
                     // Nothing of it runs yet; a handler may wait for children that do not start.
                     let why = actor.control.interruption();
-                    return Err(why.map_or(ExitReason::Shutdown, |why| interrupted(actor, why)));
+                    return Err(why.map_or(ExitReason::Shutdown, Interruption::reason));
                 }
                 started = starting => started,
             },
@@ -189,7 +214,6 @@ async fn start_handlers(actor: &Arc<Actor>, slots: &mut Slots) -> Result<(), Exi
                     let reason = format!("handler `{}` did not start: {error:#}", handler.name());
                     ActorError::new(ErrorType::InstantiateFailed, reason)
                 });
-                record_error(actor, &error, actor.committed().hash, None, |_| Vec::new());
                 return Err(ExitReason::Abnormal(error));
             }
         }
@@ -198,20 +222,19 @@ async fn start_handlers(actor: &Arc<Actor>, slots: &mut Slots) -> Result<(), Exi
 }
 
 /// Makes an instance, within `init_timeout`: a component's start functions are guest code too.
-async fn instantiate(actor: &Arc<Actor>, slots: Slots) -> Result<Box<ActorInstance>, Finished> {
+pub(crate) async fn instantiate(actor: &Arc<Actor>, slots: Slots) -> Result<Box<ActorInstance>, Unmade> {
     let limit = actor.made.manifest.limits.init_timeout;
     let permit = tokio::select! {
         biased;
-        why = actor.control.interrupted() => return Err(ended(interrupted(actor, why), slots)),
+        why = actor.control.interrupted() => return Err(Unmade { reason: why.reason(), slots }),
         permit = within(&*actor.shared.sources, limit, actor.shared.pool.place()) => permit,
     };
     let Some(permit) = permit else {
         let reason = format!(
             "no place for an instance became free within {limit:?}; the runtime has too few for what runs at once"
         );
-        let error = ActorError::new(ErrorType::InstantiateFailed, reason);
-        record_error(actor, &error, actor.committed().hash, None, |_| Vec::new());
-        return Err(ended(ExitReason::Abnormal(error), slots));
+        let reason = ExitReason::Abnormal(ActorError::new(ErrorType::InstantiateFailed, reason));
+        return Err(Unmade { reason, slots });
     };
     let mut store = new_store(actor, slots);
     let outcome = {
@@ -232,28 +255,31 @@ async fn instantiate(actor: &Arc<Actor>, slots: Slots) -> Result<Box<ActorInstan
         Drive::TimedOut => {
             ActorError::new(ErrorType::CallTimeout, format!("the component did not instantiate within {limit:?}"))
         }
-        Drive::Interrupted(why) => return Err(ended(interrupted(actor, why), store.into_data().slots)),
+        Drive::Interrupted(why) => return Err(Unmade { reason: why.reason(), slots: store.into_data().slots }),
     };
-    record_error(actor, &error, actor.committed().hash, None, |_| Vec::new());
-    Err(ended(ExitReason::Abnormal(error), store.into_data().slots))
+    Err(Unmade { reason: ExitReason::Abnormal(error), slots: store.into_data().slots })
 }
 
-/// The end of a start that was interrupted; a failure is recorded.
-fn interrupted(actor: &Actor, why: Interruption) -> ExitReason {
-    if let Interruption::Failed(error) = &why {
-        record_error(actor, error, actor.committed().hash, None, |_| Vec::new());
+/// An instance that could not be made; nothing of it is recorded.
+pub(crate) struct Unmade {
+    pub(crate) reason: ExitReason,
+    pub(crate) slots: Slots,
+}
+
+impl Unmade {
+    /// Records why, between calls.
+    pub(crate) fn recorded(self, actor: &Actor) -> Finished {
+        if let ExitReason::Abnormal(error) = &self.reason {
+            record_error(actor, error, actor.committed().hash, None, |_| Vec::new());
+        }
+        Finished { life: Life::Parked(self.slots), end: Some(self.reason), failed: None }
     }
-    why.reason()
-}
-
-fn ended(reason: ExitReason, slots: Slots) -> Finished {
-    Finished { life: Life::Parked(slots), end: Some(reason), failed: None }
 }
 
 /// Gives a parked actor a fresh instance; its state is installed without guest code.
 pub(crate) async fn wake(actor: &Arc<Actor>, slots: Slots) -> Result<Box<ActorInstance>, Finished> {
-    let live = instantiate(actor, slots).await?;
-    let finished = resumed(actor, live).await;
+    let live = instantiate(actor, slots).await.map_err(|unmade| unmade.recorded(actor))?;
+    let finished = resumed(actor, live, None).await;
     match (finished.life, finished.end) {
         (Life::Live(live), None) => Ok(live),
         (life, end) => Err(Finished { life, end: end.or(Some(ExitReason::Shutdown)), failed: None }),
@@ -261,12 +287,12 @@ pub(crate) async fn wake(actor: &Arc<Actor>, slots: Slots) -> Result<Box<ActorIn
 }
 
 /// Calls the optional export that runs after state was installed.
-async fn resumed(actor: &Arc<Actor>, live: Box<ActorInstance>) -> Finished {
+async fn resumed(actor: &Arc<Actor>, live: Box<ActorInstance>, open: Option<Box<Message>>) -> Finished {
     if actor.made.component.export(RESUMED.interface, RESUMED.function).is_none() {
         return Finished { life: Life::Live(live), end: None, failed: None };
     }
     let mode = Mode { lane: Lane::Start, budget: actor.made.manifest.limits.call_timeout, init: false };
-    run_turn(actor, live, Box::new(start_message(actor, &RESUMED)), mode).await
+    run_turn(actor, live, open.unwrap_or_else(|| Box::new(start_message(actor, &RESUMED))), mode).await
 }
 
 fn start_message(actor: &Actor, export: &crate::export::Export<(String,), ()>) -> Message {

@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 
 use theater_chain::note::HostKey;
 use theater_chain::{ChainStore, MemoryStore};
+use tokio::sync::watch;
 
 use crate::background::Background;
 use crate::component::Components;
@@ -13,6 +15,7 @@ use crate::flights::Flights;
 use crate::handler::{ErasedHandler, Handler, Registered};
 use crate::instance::LivePool;
 use crate::journal::Journal;
+use crate::resent::Resent;
 use crate::runtime::TheaterRuntime;
 use crate::shared::Shared;
 use crate::sources::{Sources, SystemSources};
@@ -163,6 +166,10 @@ impl TheaterRuntimeBuilder {
             journal: journal.clone(),
             sources: self.sources,
             tree: Tree::default(),
+            resent: Resent::default(),
+            at_ms_ahead: AtomicI64::new(0),
+            recovered: AtomicBool::new(false),
+            recovering: watch::Sender::new(false),
             pool: LivePool::new(self.live),
             background,
             tasks,

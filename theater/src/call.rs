@@ -16,7 +16,7 @@ use crate::export::{Export, Params, Results};
 use crate::handler::Handler;
 use crate::manifest::Limits;
 use crate::message;
-use crate::request;
+use crate::request::{self, Asked};
 use crate::subtree::Subtree;
 
 /// What callers are answered whose call did not come to its end because the actor did.
@@ -125,6 +125,12 @@ impl<'a, H: Handler> Call<'a, H> {
         self.notes.begun
     }
 
+    /// Whether this call was made before the process went down, and is made again since it belongs to a
+    /// guest call that begins again: see [`InterfaceLinker::in_call`](crate::InterfaceLinker::in_call).
+    pub fn is_again(&self) -> bool {
+        self.notes.again
+    }
+
     /// Records this call as denied by `rule`, with the answer that the function returns as what the
     /// guest got. The function itself does nothing more.
     pub fn deny(&mut self, rule: impl Into<String>) {
@@ -224,7 +230,11 @@ impl<'a, H: Handler> Call<'a, H> {
         params: &P,
     ) -> Result<(), CallError> {
         let id = self.message_id();
-        let reserved = message::reserve(&self.store.actor, to, export, params, id)?;
+        let reserved = if self.notes.again {
+            message::reserve_again(&self.store.actor, to, export, params, id)?
+        } else {
+            message::reserve(&self.store.actor, to, export, params, id)?
+        };
         self.store.turn.outbox.push(reserved);
         Ok(())
     }
@@ -244,7 +254,8 @@ impl<'a, H: Handler> Call<'a, H> {
     ) -> impl Future<Output = Result<R, CallError>> + Send + use<P, R, F, H> {
         let id = self.message_id();
         let params = params(&id);
-        request::request(self.store.actor.clone(), to, export, &params, id, self.notes.begun, limit)
+        let asked = Asked { id, begun: self.notes.begun, before: self.notes.before };
+        request::request(self.store.actor.clone(), to, export, &params, asked, limit)
     }
 
     /// The chain of the actor that calls.

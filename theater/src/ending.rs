@@ -47,6 +47,17 @@ pub(crate) async fn end(actor: Arc<Actor>, reason: ExitReason, life: Life, faile
     stop_handlers(&actor, slots, &reason).await;
     let error_hash = record_terminated(&actor, &reason);
     step!(actor, "end.recorded");
+    told(actor, reason, error_hash, published, failed).await;
+}
+
+/// What follows from an end that is in the record: also from one after which the process went down.
+pub(crate) async fn told(
+    actor: Arc<Actor>,
+    reason: ExitReason,
+    error_hash: Digest,
+    published: bool,
+    failed: Option<FailedCall>,
+) {
     anchors::exited(&actor);
     let fact = tell_parent(&actor, &reason, error_hash, published);
     let failed: FailedSlot = Arc::new(Mutex::new(failed));
@@ -87,7 +98,7 @@ async fn end_children(actor: &Arc<Actor>, reason: &ExitReason) {
         family.children.clone()
     };
     if is_orderly(actor, reason) {
-        let same = |a: &Arc<Actor>, b: &Arc<Actor>| a.terms.together && b.terms.together;
+        let same = |a: &Arc<Actor>, b: &Arc<Actor>| a.terms().together && b.terms().together;
         for set in children.chunk_by(same).rev() {
             let stop = |child| stop::stop(child, stop::default_time(child), StoppedBy::ParentQuietly);
             tokio::select! {

@@ -47,7 +47,7 @@ impl ActorError {
 
 impl ActorError {
     /// The error that an `actor_error` event records; what was erased is left out.
-    pub(crate) fn recorded(data: &[u8], payload: Option<&Payload>) -> Option<Self> {
+    pub fn recorded(data: &[u8], payload: Option<&Payload>) -> Option<Self> {
         let data: ActorErrorData = codec::decode(data).ok()?;
         let field = |name| payload.and_then(|payload| payload::field(payload.bytes(), name).ok().flatten());
         let message = field("message").and_then(|text| codec::decode(text).ok());

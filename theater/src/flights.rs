@@ -45,6 +45,16 @@ impl Flights {
         Arc::new(Self { journal, ids: Mutex::new(ids) })
     }
 
+    /// A message that was on its way when the process went down; `None` for one from within the tree.
+    pub(crate) fn resume(self: &Arc<Self>, id: &str) -> Option<Flight> {
+        let (source, n) = id.rsplit_once('/')?;
+        let n = n.parse().ok().filter(|_| !source.contains('/'))?;
+        let mut ids = lock(&self.ids);
+        ids.known.insert(id.to_owned(), None);
+        ids.raise(source, n);
+        Some(Flight { flights: self.clone(), id: id.to_owned() })
+    }
+
     pub(crate) fn take_off(self: &Arc<Self>, source: &str, n: u64, id: &str) -> TakeOff {
         let committed = self.journal.committed();
         let mut ids = lock(&self.ids);

@@ -1,5 +1,6 @@
 //! The one wrapper around every host function: it records the call, waits where an effect must be
-//! durable first, bounds its time, and turns a handler's failure into the actor's.
+//! durable first, bounds its time, and turns a handler's failure into the actor's. Where a call
+//! begins again after a crash, it answers from the record.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,10 +11,11 @@ use theater_chain::{Digest, codec, payload};
 use wasmtime::{Result, StoreContextMut};
 
 use crate::actor_store::{ActorStore, CallNotes};
+use crate::answered::Answered;
 use crate::call::Call;
 use crate::error::ActorError;
 use crate::handler::{Handler, panic_text};
-use crate::linker::{AsyncHostFn, HostParams, HostResults, Mode, Site};
+use crate::linker::{AsyncHostFn, HostFn, HostParams, HostResults, Mode, Site};
 use crate::manifest::Durability;
 use crate::sources::within;
 
@@ -23,7 +25,7 @@ pub(crate) async fn run_sync<H, P, R, F>(
     handler: &H,
     site: &Site,
     mode: Mode,
-    f: &F,
+    f: &HostFn<F, R>,
     params: P,
 ) -> Result<R>
 where
@@ -32,9 +34,18 @@ where
     R: HostResults,
     F: Fn(Call<'_, H>, P) -> Result<R>,
 {
-    let mut record = Record::begin(store, site, mode, &params)?;
+    let mut record = match Record::begin(store, site, mode, &params)? {
+        Begun::Now(record) => record,
+        Begun::Interrupted(record) => return record.interrupted(f.interrupted.as_deref()),
+        Begun::Before(mut before) => {
+            if mode.in_call {
+                before.again(|call| (f.run)(call, params), handler);
+            }
+            return before.answer().await;
+        }
+    };
     record.settle().await?;
-    let answer = catch_unwind(AssertUnwindSafe(|| f(record.call(handler), params)));
+    let answer = catch_unwind(AssertUnwindSafe(|| (f.run)(record.call(handler), params)));
     record.finish(answer)
 }
 
@@ -44,7 +55,7 @@ pub(crate) async fn run_async<H, P, R, F>(
     handler: &H,
     site: &Site,
     mode: Mode,
-    f: &F,
+    f: &HostFn<F, R>,
     params: P,
 ) -> Result<R>
 where
@@ -53,11 +64,15 @@ where
     R: HostResults,
     F: for<'c> AsyncHostFn<'c, H, P, R>,
 {
-    let mut record = Record::begin(store, site, mode, &params)?;
+    let mut record = match Record::begin(store, site, mode, &params)? {
+        Begun::Now(record) => record,
+        Begun::Interrupted(record) => return record.interrupted(f.interrupted.as_deref()),
+        Begun::Before(before) => return before.answer().await,
+    };
     record.settle().await?;
     let limit = record.store.data().actor.made.manifest.limits.host_call_timeout;
     let sources = record.store.data().actor.shared.sources.clone();
-    let call = AssertUnwindSafe(async { f.call(record.call(handler), params).await }).catch_unwind();
+    let call = AssertUnwindSafe(async { f.run.call(record.call(handler), params).await }).catch_unwind();
     let answer = if mode.self_timed { Some(call.await) } else { within(&*sources, limit, call).await };
     match answer {
         Some(answer) => record.finish(answer),
@@ -66,6 +81,16 @@ where
             Err(record.fail(ErrorType::HostCallFailed, reason, Outcome::Abandoned))
         }
     }
+}
+
+/// A host call as it begins.
+enum Begun<'a> {
+    /// It is made, perhaps once more.
+    Now(Record<'a>),
+    /// It was begun before the process went down, and must not be made once more.
+    Interrupted(Record<'a>),
+    /// It was made before the process went down.
+    Before(Answered<'a>),
 }
 
 /// A host call that is being recorded. Dropped before its end (the guest call was killed), it is
@@ -90,7 +115,7 @@ impl<'a> Record<'a> {
         site: &'a Site,
         mode: Mode,
         params: &P,
-    ) -> Result<Self> {
+    ) -> Result<Begun<'a>> {
         let data = store.data_mut();
         if !data.turn.open {
             let reason = format!(
@@ -104,6 +129,24 @@ impl<'a> Record<'a> {
         data.turn.ordinal += 1;
         let params = codec::try_encode(params)?;
         let mut notes = CallNotes::default();
+        if let Some(before) = data.turn.again.pop_front() {
+            if let Some(reason) = before.differs(ordinal, &site.interface, site.function, &params) {
+                let error = ActorError::new(ErrorType::HostCallFailed, another_course(&reason));
+                data.turn.failure = Some(error);
+                data.turn.again.push_front(before);
+                return Err(wasmtime::Error::msg(reason));
+            }
+            if let Some((outcome, result)) = before.ended {
+                return Ok(Begun::Before(Answered { store, site, ordinal, outcome, result }));
+            }
+            (notes.begun, notes.before) = (before.begun, true);
+            let effect = before.effect;
+            let record = Self { store, site, effect, ordinal, params: None, done: false, notes, settle: None };
+            return Ok(match effect {
+                Effect::Write => Begun::Interrupted(record),
+                Effect::Read | Effect::WriteIdempotent => Begun::Now(record),
+            });
+        }
         let mut settle = None;
         let params = if mode.effect == Effect::Read {
             Some(params)
@@ -123,7 +166,20 @@ impl<'a> Record<'a> {
             }
             None
         };
-        Ok(Self { store, site, effect: mode.effect, ordinal, params, done: false, notes, settle })
+        Ok(Begun::Now(Self { store, site, effect: mode.effect, ordinal, params, done: false, notes, settle }))
+    }
+
+    /// Its effect may have happened, and it must not happen twice: the call ends, unless the
+    /// function has an answer for this.
+    fn interrupted<R: HostResults>(mut self, answer: Option<&(dyn Fn() -> R + Send + Sync)>) -> Result<R> {
+        if let Some(answer) = answer {
+            let results = answer();
+            let encoded = codec::try_encode(&results)?;
+            self.append(Some(&encoded), Outcome::Interrupted);
+            return Ok(results);
+        }
+        let reason = was_interrupted(self.site);
+        Err(self.fail(ErrorType::HostCallInterrupted, reason, Outcome::Interrupted))
     }
 
     /// Waits until the begun event is durable, and until the journal has room.
@@ -218,4 +274,17 @@ impl Drop for Record<'_> {
     fn drop(&mut self) {
         self.append(None, Outcome::Abandoned);
     }
+}
+
+/// What is said of a call that does not go as it is recorded when it begins again.
+pub(crate) fn another_course(reason: &str) -> String {
+    format!("after the process went down the call began again and took another course: {reason}")
+}
+
+/// What is said of a host call that may have had its effect, or not.
+pub(crate) fn was_interrupted(site: &Site) -> String {
+    format!(
+        "the process went down while {}#{} ran: its effect may have happened, so it was not repeated",
+        site.interface, site.function
+    )
 }

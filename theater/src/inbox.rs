@@ -19,6 +19,8 @@ use crate::turn::record_error;
 #[derive(Default)]
 pub(crate) struct Inbox {
     pub(crate) phase: Phase,
+    /// The call that was open when the process went down: it begins again before anything else.
+    open: Option<Message>,
     /// What is to be decided, before any message.
     urgent: VecDeque<Message>,
     queue: VecDeque<Message>,
@@ -76,6 +78,10 @@ pub(crate) enum Work {
 impl Inbox {
     /// The next thing to do; `Idle` means that the runner must return.
     pub(crate) fn next(&mut self, actor: &Arc<Actor>, life: Life) -> Work {
+        // A call that is open ends before its actor does, even where that is killed.
+        if let Some(message) = self.take_open() {
+            return Work::Message(Box::new(message), life);
+        }
         if let Some(why) = actor.control.interruption() {
             if let Interruption::Failed(error) = &why {
                 record_error(actor, error, actor.committed().hash, None, |_| Vec::new());
@@ -95,6 +101,29 @@ impl Inbox {
                 Work::Idle
             }
         }
+    }
+
+    /// Whether there is nothing to serve.
+    fn is_empty(&self) -> bool {
+        self.open.is_none() && self.urgent.is_empty() && self.queue.is_empty()
+    }
+
+    /// The call that was to begin again.
+    pub(crate) fn take_open(&mut self) -> Option<Message> {
+        let message = self.open.take()?;
+        self.bytes = self.bytes.saturating_sub(message.size());
+        Some(message)
+    }
+
+    /// The call that is to begin again.
+    pub(crate) fn open_mut(&mut self) -> Option<&mut Message> {
+        self.open.as_mut()
+    }
+
+    /// The call that begins again, before anything else.
+    pub(crate) fn reenter(&mut self, message: Message) {
+        self.bytes += message.size();
+        self.open = Some(message);
     }
 
     /// Puts away what an idle actor does not need a task for.
@@ -117,7 +146,7 @@ impl Inbox {
 
     /// After a start: leaves what there is to do to a task of its own.
     pub(crate) fn rest(&mut self, actor: &Arc<Actor>, life: Life) {
-        if self.queue.is_empty() && self.urgent.is_empty() && !actor.control.is_stopping() {
+        if self.is_empty() && !actor.control.is_stopping() {
             self.put_away(actor, life);
         } else {
             self.life = Some(life);
@@ -159,6 +188,7 @@ impl Inbox {
 
     pub(crate) fn take_queue(&mut self) -> VecDeque<Message> {
         self.bytes = 0;
+        // The open call is not among them: it had begun.
         let mut queue = std::mem::take(&mut self.urgent);
         queue.append(&mut self.queue);
         queue
@@ -206,6 +236,13 @@ pub(crate) fn reserve(actor: &Actor, bytes: usize) -> Result<(), CallError> {
     inbox.reserved += 1;
     inbox.bytes += bytes;
     Ok(())
+}
+
+/// As [`reserve`], whatever the mailbox holds.
+pub(crate) fn reserve_anyway(actor: &Actor, bytes: usize) {
+    let mut inbox = lock(&actor.inbox);
+    inbox.reserved += 1;
+    inbox.bytes += bytes;
 }
 
 /// Gives a promised place back.

@@ -61,6 +61,7 @@
 mod actor;
 mod actor_store;
 mod anchors;
+mod answered;
 mod background;
 mod base64_bytes;
 mod bring_up;
@@ -102,7 +103,10 @@ mod process;
 mod recheck;
 mod recorder;
 mod records;
+mod recovery;
+mod reentry;
 mod request;
+mod resent;
 mod runner;
 mod runtime;
 mod shared;
@@ -143,6 +147,7 @@ pub use linker::{AsyncHostFn, HostLinker, HostParams, HostResults, InterfaceLink
 pub use manifest::{Durability, FileError, HandlerEntry, Limits, ManifestConfig, ManifestError, read_below};
 pub use memory_limit::MemoryLimit;
 pub use process::{ActorProcess, ActorStatus, status_of};
+pub use recovery::{RecoverError, Recovered};
 pub use runtime::{BuildError, HandlerInterfaces, TheaterRuntime, TheaterRuntimeBuilder};
 pub use spawn::RestartFrom;
 pub use start::{ActorRef, ShutdownReceiver, Start};

@@ -1,6 +1,7 @@
 //! What a handler offers to import: collected once per runtime, linked per component by the
 //! component's own imports.
 
+use std::any::Any;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -99,7 +100,17 @@ pub(crate) struct Mode {
     pub(crate) within_tree: bool,
     /// The function bounds its own time: the manifest's `host_call_timeout` does not apply.
     pub(crate) self_timed: bool,
+    /// What it does is part of the call that is running.
+    pub(crate) in_call: bool,
 }
+
+/// A host function, and what it answers where the process went down while it ran.
+pub(crate) struct HostFn<F, R> {
+    pub(crate) run: F,
+    pub(crate) interrupted: Option<Interrupted<R>>,
+}
+
+type Interrupted<R> = Box<dyn Fn() -> R + Send + Sync>;
 
 /// Params of a host function: a tuple of WIT types, `()` for none.
 pub trait HostParams: ComponentNamedList + Lift + Serialize + Send + 'static {}
@@ -168,6 +179,8 @@ impl<H: Handler> HostLinker<'_, H> {
             foreign: false,
             within_tree: false,
             self_timed: false,
+            in_call: false,
+            interrupted: None,
         })
     }
 }
@@ -180,6 +193,9 @@ pub struct InterfaceLinker<'a, H> {
     foreign: bool,
     within_tree: bool,
     self_timed: bool,
+    in_call: bool,
+    /// An `Interrupted<R>` for the next function.
+    interrupted: Option<Box<dyn Any + Send>>,
 }
 
 impl<H: Handler> InterfaceLinker<'_, H> {
@@ -199,18 +215,37 @@ impl<H: Handler> InterfaceLinker<'_, H> {
         self
     }
 
+    /// Says that what the functions that follow do is part of the call that is running, as a message
+    /// that leaves when it commits: when that call begins again after the process went down, they run
+    /// again, and what they had answered is what counts. Of functions that never wait.
+    #[must_use]
+    pub fn in_call(mut self) -> Self {
+        self.in_call = true;
+        self
+    }
+
+    /// What the next function answers where the process went down while it ran and its effect is
+    /// [`Effect::Write`], so that it is not repeated: a WIT `result` with an error, say. Without it
+    /// such a call ends its actor.
+    #[must_use]
+    pub fn on_interrupted<R: HostResults>(mut self, answer: impl Fn() -> R + Send + Sync + 'static) -> Self {
+        let answer: Interrupted<R> = Box::new(answer);
+        self.interrupted = Some(Box::new(answer));
+        self
+    }
+
     /// Adds a function that never waits.
     ///
     /// # Errors
     /// The function is added twice.
-    pub fn func<P, R, F>(self, name: &'static str, effect: Effect, f: F) -> Result<Self>
+    pub fn func<P, R, F>(mut self, name: &'static str, effect: Effect, f: F) -> Result<Self>
     where
         P: HostParams,
         R: HostResults,
         F: Fn(Call<'_, H>, P) -> Result<R> + Send + Sync + 'static,
     {
         let (handler, mode) = (self.handler.clone(), self.mode(effect));
-        let f = Arc::new(f);
+        let f = Arc::new(HostFn { run: f, interrupted: self.take_interrupted::<R>(name)? });
         self.define(Item::Function(name), move |linker, site| {
             let (handler, f) = (handler.clone(), f.clone());
             linker.func_wrap_async(name, move |store, params: P| {
@@ -227,14 +262,14 @@ impl<H: Handler> InterfaceLinker<'_, H> {
     ///
     /// # Errors
     /// The function is added twice.
-    pub fn func_async<P, R, F>(self, name: &'static str, effect: Effect, f: F) -> Result<Self>
+    pub fn func_async<P, R, F>(mut self, name: &'static str, effect: Effect, f: F) -> Result<Self>
     where
         P: HostParams,
         R: HostResults,
         F: for<'c> AsyncHostFn<'c, H, P, R> + 'static,
     {
         let (handler, mode) = (self.handler.clone(), self.mode(effect));
-        let f = Arc::new(f);
+        let f = Arc::new(HostFn { run: f, interrupted: self.take_interrupted::<R>(name)? });
         self.define(Item::Function(name), move |linker, site| {
             let (handler, f) = (handler.clone(), f.clone());
             linker.func_wrap_async(name, move |store, params: P| {
@@ -299,7 +334,16 @@ impl<H: Handler> InterfaceLinker<'_, H> {
     }
 
     fn mode(&self, effect: Effect) -> Mode {
-        Mode { effect, within_tree: self.within_tree, self_timed: self.self_timed }
+        Mode { effect, within_tree: self.within_tree, self_timed: self.self_timed, in_call: self.in_call }
+    }
+
+    fn take_interrupted<R: HostResults>(&mut self, name: &str) -> Result<Option<Interrupted<R>>> {
+        let Some(answer) = self.interrupted.take() else { return Ok(None) };
+        let answer = answer.downcast::<Interrupted<R>>().map_err(|_| {
+            let interface = &self.interface.name;
+            wasmtime::format_err!("on_interrupted answers {interface}#{name} with another type than the function")
+        })?;
+        Ok(Some(*answer))
     }
 
     fn define(

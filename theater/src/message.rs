@@ -16,6 +16,7 @@ use crate::flights::Flight;
 use crate::inbox;
 use crate::journal::Extras;
 use crate::manifest::Durability;
+use crate::reentry::Reentry;
 
 /// A call that waits in a mailbox.
 pub(crate) struct Message {
@@ -32,6 +33,8 @@ pub(crate) struct Message {
     pub(crate) reply: Option<Reply>,
     /// It came from outside the tree: its answer is kept under its id.
     pub(crate) flight: Option<Flight>,
+    /// Its call was open when the process went down, and begins again.
+    pub(crate) again: Option<Box<Reentry>>,
 }
 
 /// Where an answer goes.
@@ -64,6 +67,7 @@ impl Message {
             cause: None,
             reply: None,
             flight: None,
+            again: None,
         })
     }
 
@@ -75,7 +79,7 @@ impl Message {
         payload: Payload,
     ) -> Self {
         let (id, cause) = (call.message_id, call.cause);
-        Self { lane: Lane::Mailbox, id, interface, function, payload, cause, reply: None, flight: None }
+        Self { lane: Lane::Mailbox, id, interface, function, payload, cause, reply: None, flight: None, again: None }
     }
 
     /// Bytes of its payload.
@@ -166,6 +170,22 @@ pub(crate) fn reserve<P: Params, R: Results>(
         return Err(CallError::NotEphemeral(to));
     }
     reserve_at(receiver, export, params, id)
+}
+
+/// As [`reserve`], for what was sent before the process went down: whether there was room for it is
+/// decided already.
+pub(crate) fn reserve_again<P: Params, R: Results>(
+    sender: &Actor,
+    to: TheaterId,
+    export: &Export<P, R>,
+    params: &P,
+    id: String,
+) -> Result<Reserved, CallError> {
+    let receiver = sender.shared.tree.find(to).ok_or(CallError::NotFound(to))?;
+    let message = Message::new(&receiver.recorder, export, params, Some(id))
+        .map_err(|error| CallError::Answer { actor: receiver.id, reason: error.to_string() })?;
+    inbox::reserve_anyway(&receiver, message.size());
+    Ok(Reserved { receiver, message: Some(message) })
 }
 
 /// Takes a place in a receiver's mailbox: of the next incarnation, where one has begun meanwhile.

@@ -49,6 +49,11 @@ impl Anchored {
         !self.active.swap(true, Ordering::SeqCst)
     }
 
+    /// Those before `next` are covered, going by the record.
+    pub(crate) fn resume_at(&self, next: u64) {
+        self.next.store(next, Ordering::SeqCst);
+    }
+
     /// The first seq that no anchor covers, where that is not after `to`; those up to `to` are
     /// covered now.
     pub(crate) fn up_to(&self, to: u64) -> Option<u64> {

@@ -12,8 +12,19 @@ use crate::error::CallError;
 use crate::export::{Export, Params, Results, decode_result};
 use crate::journal::Extras;
 use crate::manifest::Durability;
-use crate::message::{self, Answer};
+use crate::message::{self, Answer, Reserved};
+use crate::resent;
 use crate::waits::Edge;
+
+/// Which request.
+pub(crate) struct Asked {
+    /// Its id.
+    pub(crate) id: String,
+    /// The event with which it began.
+    pub(crate) begun: Option<Digest>,
+    /// It was sent, or was about to be, when the process went down.
+    pub(crate) before: bool,
+}
 
 /// Sends a request at once; the future waits for its answer.
 pub(crate) fn request<P: Params, R: Results>(
@@ -21,13 +32,21 @@ pub(crate) fn request<P: Params, R: Results>(
     to: TheaterId,
     export: &Export<P, R>,
     params: &P,
-    id: String,
-    begun: Option<Digest>,
+    asked: Asked,
     limit: Duration,
 ) -> impl Future<Output = Result<R, CallError>> + Send + use<P, R> {
-    let sent = send(&sender, to, export, params, id, begun);
+    let prepared = prepare(&sender, to, export, params, asked);
     async move {
-        let (receiver, answer, _edge) = sent?;
+        let (receiver, answer, _edge) = match prepared? {
+            Prepared::Sent(sent) => sent,
+            Prepared::Again(again) => {
+                let (reserved, id, begun) = *again;
+                match resent::answer(&sender.shared, to, &id).await? {
+                    Some(answer) => return decoded(to, &answer?),
+                    None => send(&sender, reserved?, begun)?,
+                }
+            }
+        };
         let answer = tokio::select! {
             biased;
             answer = answer => answer,
@@ -51,21 +70,44 @@ pub(crate) fn request<P: Params, R: Results>(
 
 type Sent = (Arc<Actor>, oneshot::Receiver<Result<Answer, CallError>>, Edge);
 
-fn send<P: Params, R: Results>(
+/// A request as it begins.
+enum Prepared {
+    Sent(Sent),
+    /// Whether it was sent before the process went down is to be found out.
+    Again(Box<(Result<Reserved, CallError>, String, Option<Digest>)>),
+}
+
+fn prepare<P: Params, R: Results>(
     sender: &Arc<Actor>,
     to: TheaterId,
     export: &Export<P, R>,
     params: &P,
-    id: String,
-    begun: Option<Digest>,
-) -> Result<Sent, CallError> {
-    let mut reserved = message::reserve(sender, to, export, params, id)?;
-    let edge = sender.shared.tree.waits.enter(sender.id, to, |id| sender.shared.tree.label(id))?;
+    asked: Asked,
+) -> Result<Prepared, CallError> {
+    let Asked { id, begun, before } = asked;
+    if let Some(answer) = sender.shared.resent.take(&id).filter(|_| before) {
+        let receiver = sender.shared.tree.find(to).ok_or(CallError::NotFound(to))?;
+        let edge = enter(sender, to)?;
+        return Ok(Prepared::Sent((receiver, answer, edge)));
+    }
+    let reserved = message::reserve(sender, to, export, params, id.clone());
+    if before {
+        return Ok(Prepared::Again(Box::new((reserved, id, begun))));
+    }
+    send(sender, reserved?, begun).map(Prepared::Sent)
+}
+
+fn enter(sender: &Arc<Actor>, to: TheaterId) -> Result<Edge, CallError> {
+    Ok(sender.shared.tree.waits.enter(sender.id, to, |id| sender.shared.tree.label(id))?)
+}
+
+fn send(sender: &Arc<Actor>, mut reserved: Reserved, begun: Option<Digest>) -> Result<Sent, CallError> {
+    let receiver = reserved.receiver.clone();
+    let edge = enter(sender, receiver.id)?;
     let (reply, answer) = oneshot::channel();
     if let Some(message) = reserved.message() {
         message.reply = Some(reply);
     }
-    let receiver = reserved.receiver.clone();
     if let Some(pending) = reserved.pending(begun) {
         sender.recorder.append_extras(Extras { pending_added: vec![pending], ..Extras::default() });
     }

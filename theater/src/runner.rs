@@ -21,7 +21,7 @@ use crate::inbox::{Life, Work};
 use crate::instance::{self, ActorInstance};
 use crate::message::{self, Message};
 use crate::shared::Shared;
-use crate::turn::{Finished, Mode, record_error, turn};
+use crate::turn::{Finished, Mode, fail_reentry, record_error, turn};
 
 /// Messages served before others get a turn.
 const BATCH: u32 = 32;
@@ -118,13 +118,18 @@ fn serve_busy(actor: Arc<Actor>, life: Life) -> Pin<Box<dyn Future<Output = ()> 
 
 /// Whether nobody waits any more for the answer of a request inside the tree.
 fn is_given_up(message: &Message) -> bool {
-    message.flight.is_none() && message.reply.as_ref().is_some_and(|reply| reply.is_closed())
+    message.again.is_none() && message.flight.is_none() && message.reply.as_ref().is_some_and(|reply| reply.is_closed())
 }
 
 /// Serves one message, on a fresh instance if there is none.
 async fn step(actor: &Arc<Actor>, message: Box<Message>, life: Life) -> Finished {
     let live = match life {
         Life::Live(live) => live,
+        // The instance on which it was begun had been woken before.
+        Life::Parked(slots) if message.again.is_some() => match bring_up::instantiate(actor, slots).await {
+            Ok(live) => live,
+            Err(unmade) => return fail_reentry(actor, message, unmade.slots, unmade.reason),
+        },
         Life::Parked(slots) => match bring_up::wake(actor, slots).await {
             Ok(live) => live,
             Err(finished) => {

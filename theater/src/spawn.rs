@@ -88,7 +88,7 @@ pub(crate) async fn spawn(shared: Arc<Shared>, new: New) -> Result<Started, Spaw
     let new = NewActor { id, parent, incarnation: 1, made, shared: shared.clone(), recorder, state, terms };
     let actor = Arc::new(Actor::new(new));
     shared.tree.register(&actor, None)?;
-    bring_up::start(actor, Plan { restart_state, parent_event, adopted: VecDeque::new() }).await
+    bring_up::start(actor, Plan::new(restart_state, parent_event, VecDeque::new())).await
 }
 
 /// The next incarnation of an actor.
@@ -209,7 +209,7 @@ async fn follow(
             _ => adopted.push_back(message),
         }
     }
-    Ok((actor, Plan { restart_state: again.from.kind(), parent_event: again.parent_event, adopted }))
+    Ok((actor, Plan::new(again.from.kind(), again.parent_event, adopted)))
 }
 
 /// The messages of these calls, from the record.
@@ -327,7 +327,7 @@ async fn continued(shared: &Arc<Shared>, again: &Again, known: &Arc<Actor>) -> R
 }
 
 fn terms(again: &Again, known: Option<&Arc<Actor>>) -> Terms {
-    again.terms.or_else(|| known.map(|known| known.terms)).unwrap_or_default()
+    again.terms.or_else(|| known.map(|known| known.terms())).unwrap_or_default()
 }
 
 /// The store that knows the actor.
@@ -338,7 +338,7 @@ pub(crate) async fn find_store(shared: &Shared, id: TheaterId) -> Result<&Arc<dy
 }
 
 /// What an ended actor was made of, from the record.
-async fn recorded(
+pub(crate) async fn recorded(
     shared: &Shared,
     store: &dyn ChainStore,
     entry: &ActorEntry,
@@ -399,6 +399,6 @@ fn check_state(made: &Made, state: Option<&Bytes>) -> Result<(), SpawnError> {
     Err(SpawnError::StateLimit { manifest: made.manifest.path.display().to_string(), bytes, limit })
 }
 
-fn is_ephemeral(made: &Made) -> bool {
+pub(crate) fn is_ephemeral(made: &Made) -> bool {
     made.manifest.durability == Durability::Ephemeral
 }

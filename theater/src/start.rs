@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use theater_chain::data::{
 use theater_chain::{Digest, TheaterId, payload};
 use tokio::sync::oneshot;
 
-use crate::actor::{Actor, lock};
+use crate::actor::{Actor, GoesOn, lock};
 use crate::anchors::Anchor;
 use crate::error::{ActorError, CallError};
 use crate::exits::ChildExit;
@@ -51,6 +52,39 @@ impl<'a> Start<'a> {
     /// Which of its lives begins, from 1.
     pub fn incarnation(&self) -> u32 {
         self.actor.incarnation
+    }
+
+    /// Whether this incarnation began before the process went down and goes on now: what the handler
+    /// had for it is to be made again, from the chain ([`Subtree::records`]).
+    pub fn is_recovering(&self) -> bool {
+        self.actor.goes_on.load(Ordering::SeqCst) != 0
+    }
+
+    /// Whether it ran already then: all handlers had started.
+    pub fn had_started(&self) -> bool {
+        self.actor.goes_on.load(Ordering::SeqCst) == GoesOn::SERVES
+    }
+
+    /// The seq of the event with which this incarnation began, and of the newest one.
+    pub fn chain(&self) -> (u64, u64) {
+        (self.actor.recorder.started(), self.actor.recorder.head().map_or(0, |head| head.seq))
+    }
+
+    /// Where this export was called when the process went down: the event that led to the call, which
+    /// begins again, and its answer.
+    pub fn open_call<P: Params, R: Results>(
+        &self,
+        export: &Export<P, R>,
+    ) -> Option<(Option<Digest>, impl Future<Output = Result<R, CallError>> + Send + use<P, R>)> {
+        let mut inbox = lock(&self.actor.inbox);
+        let message = inbox.open_mut()?;
+        if message.interface != export.interface || message.function != export.function || message.reply.is_some() {
+            return None;
+        }
+        let (reply, answer) = oneshot::channel();
+        message.reply = Some(reply);
+        let (cause, actor) = (message.cause, self.actor.clone());
+        Some((cause, async move { decoded(actor.id, &received(&actor, answer.await)?) }))
     }
 
     /// The folder of its manifest.
@@ -235,6 +269,17 @@ impl ActorRef {
     /// The actor's own subtree; `None` when the actor has ended.
     pub fn tree(&self) -> Option<Subtree> {
         self.actor.upgrade().map(|actor| Subtree::unwaiting(&actor))
+    }
+
+    /// Completes when no tree is being made again after its process went down: until then children
+    /// are there that do not run yet.
+    pub fn recovered(&self) -> impl Future<Output = ()> + Send + use<> {
+        let recovering = self.actor.upgrade().map(|actor| actor.shared.recovering.subscribe());
+        async move {
+            if let Some(mut recovering) = recovering {
+                let _ = recovering.wait_for(|recovering| !recovering).await; // the runtime has gone
+            }
+        }
     }
 
     /// Completes after `duration`, on the runtime's clock.

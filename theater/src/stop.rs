@@ -28,7 +28,7 @@ pub(crate) const DEFAULT: Duration = Duration::from_secs(5);
 /// What its parent's handler declared for a child, else 5 s, and for one that supervises others as
 /// long as these take, since each of them has its own time.
 pub(crate) fn default_time(child: &Actor) -> Shutdown {
-    if let Some(declared) = child.terms.shutdown {
+    if let Some(declared) = child.terms().shutdown {
         return declared;
     }
     if lock(&child.family).children.is_empty() { Shutdown::Within(DEFAULT) } else { Shutdown::Infinity }

@@ -3,11 +3,12 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use theater_chain::{ChainStore, Digest, StoreError, TheaterId};
 
-use crate::actor::{Actor, Terms, lock};
+use crate::actor::{Actor, GoesOn, Terms, lock};
 use crate::background::Background;
 use crate::bring_up::Started;
 use crate::chain_view::ChainView;
@@ -17,6 +18,7 @@ use crate::exits::{ChildExit, HeldMailbox, StoppedBy};
 use crate::manifest::ManifestConfig;
 use crate::process::ActorProcess;
 use crate::records::Records;
+use crate::recovery;
 use crate::spawn::{self, Again, FailedStart, New, Origin, RestartFrom, find_store};
 use crate::stop::{self, Shutdown};
 use crate::waits::Edge;
@@ -177,6 +179,9 @@ impl Subtree {
     ) -> Result<Option<TheaterId>, SpawnError> {
         let _edge = self.edge(id)?;
         let shared = self.actor.shared.clone();
+        if let Some(before) = recovery::started_before(&shared, id, begun).await? {
+            return before;
+        }
         let (parent, parent_event, terms) = (Some(self.actor.clone()), Some(begun), self.terms);
         let start = spawn::spawn(shared.clone(), New { parent, id, manifest, origin, parent_event, terms });
         // In a task of its own: the host call that waits for it runs on the guest's small stack.
@@ -219,6 +224,11 @@ impl Subtree {
         }
         let _edge = self.edge(child)?;
         let shared = self.actor.shared.clone();
+        if let Some(event) = event
+            && let Some(before) = recovery::started_before(&shared, child, event).await?
+        {
+            return before;
+        }
         let restart = spawn::restart(shared.clone(), self.again(child, from, event));
         let started = Background::run_busy(&shared, &shared.tree.usage(child), restart)
             .await
@@ -267,6 +277,40 @@ impl Subtree {
         let held = spawn::stop_and_hold(&self.actor.shared, child, StoppedBy::ParentQuietly).await?;
         held.expect_restart();
         Some(held)
+    }
+
+    /// Says of a child that runs how it is stopped: as those that are started here.
+    pub fn declare(&self, child: TheaterId) {
+        if let Some(actor) = self.alive(child) {
+            actor.set_terms(self.terms);
+        }
+    }
+
+    /// What led to the newest incarnation of a child that is alive or whose messages wait: a begun
+    /// host call or a decision of this actor.
+    pub fn begun_by(&self, child: TheaterId) -> Option<Digest> {
+        self.alive(child)?.parent_event.get().copied()
+    }
+
+    /// Whether a child runs, its own start being over.
+    pub fn is_running(&self, child: TheaterId) -> bool {
+        self.alive(child).is_some_and(|actor| actor.goes_on.load(Ordering::SeqCst) != GoesOn::STARTS && actor.is_up())
+    }
+
+    /// The messages of a child that ended before the process went down: they go to its next
+    /// incarnation. Dropped without one, they become dead letters.
+    ///
+    /// # Errors
+    /// No such child, or it cannot be made again from its record.
+    pub async fn hold_ended(&self, child: TheaterId) -> Result<HeldMailbox, SpawnError> {
+        if self.alive(child).is_none() {
+            self.require(child).await?;
+            recovery::hold(&self.actor, child).await?;
+        }
+        let actor = self.alive(child).ok_or(SpawnError::NotFound(child))?;
+        let held = HeldMailbox::for_restart(actor);
+        held.expect_restart();
+        Ok(held)
     }
 
     /// How a child stands, alive or ended.

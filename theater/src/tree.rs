@@ -108,6 +108,16 @@ impl Tree {
         Ok(())
     }
 
+    /// Registers an incarnation that goes on after the process went down, or that has ended and is
+    /// still to be followed by another. Its parent is registered.
+    pub(crate) fn adopt(&self, actor: &Arc<Actor>) {
+        let mut actors = lock(&self.actors);
+        if let Some(parent) = actor.parent.as_ref().and_then(Weak::upgrade) {
+            lock(&parent.family).children.push(actor.clone());
+        }
+        actors.insert(actor.id, actor.clone());
+    }
+
     /// Completes when an actor is registered or forgotten after this was called.
     pub(crate) fn changed(&self) -> impl Future<Output = ()> + '_ {
         self.changed.notified()

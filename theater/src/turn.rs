@@ -18,12 +18,14 @@ use crate::error::{ActorError, CallError};
 use crate::exit::ExitReason;
 use crate::export::{CallReturn, encode_err};
 use crate::failure;
+use crate::host_call::another_course;
 use crate::inbox::Life;
 use crate::journal::Extras;
 use crate::manifest::Durability;
 use crate::message::{self, Answer, Message};
 use crate::poison::Answers;
 use crate::recorder::Appended;
+use crate::reentry::{RecordedCall, Reentry};
 use crate::watch;
 
 /// MessagePack's nil: no params.
@@ -54,6 +56,11 @@ pub(crate) struct FailedCall {
 }
 
 impl FailedCall {
+    /// By the record.
+    pub(crate) fn recorded(message: Message, error: CallError) -> Self {
+        Self { message, error }
+    }
+
     /// The message, to be delivered again.
     pub(crate) fn again(self) -> Message {
         self.message
@@ -75,15 +82,21 @@ impl FailedCall {
 pub(crate) async fn turn(
     actor: Arc<Actor>,
     mut live: Box<ActorInstance>,
-    message: Box<Message>,
+    mut message: Box<Message>,
     mode: Mode,
     busy: Arc<AtomicBool>,
 ) -> Finished {
     let Some(found) = actor.made.component.export(message.interface, message.function) else {
         return Finished { life: Life::Live(live), end: None, failed: None };
     };
-    let begun = record_call(&actor, &message, mode.lane, &found.interface);
-    live.store.data_mut().turn = Turn { seq: begun.seq, open: true, init: mode.init, ..Turn::default() };
+    let Reentry { seq, calls: again } = match message.again.take() {
+        Some(again) => *again,
+        None => {
+            let seq = record_call(&actor, &message, mode.lane, &found.interface).seq;
+            Reentry { seq, ..Reentry::default() }
+        }
+    };
+    live.store.data_mut().turn = Turn { seq, again, open: true, init: mode.init, ..Turn::default() };
     live.store.data_mut().memory.begin();
     live.store.set_hostcall_fuel(actor.made.manifest.limits.host_call_bytes);
     live.store.set_epoch_deadline(1);
@@ -97,8 +110,13 @@ pub(crate) async fn turn(
     let mut turn = std::mem::take(&mut live.store.data_mut().turn);
     let refused = live.store.data().memory.refused;
     let answers = std::mem::take(&mut turn.answers);
+    close_host_call(&actor, turn.again.back());
     let open = Open { actor: &actor, message: *message, before, answers };
     match outcome {
+        Drive::Done(Ok(_)) if !turn.again.is_empty() => {
+            let reason = another_course("it ended before all host calls were made that the record has");
+            open.fail(live.into_slots(), ActorError::new(ErrorType::HostCallFailed, reason))
+        }
         Drive::Done(Ok(CallReturn::Ok { state, result })) => match open.check_limits(state.as_deref(), &result) {
             Ok(()) => open.commit(live, turn, state, result).await,
             Err(error) => open.fail(live.into_slots(), error),
@@ -288,6 +306,28 @@ impl Open<'_> {
         let failed = FailedCall { message: self.message, error: call_error };
         Finished { life: Life::Parked(slots), end: Some(reason), failed: Some(failed) }
     }
+}
+
+/// A host call that was open when the process went down, in a call that does not come to it again,
+/// ends before the call does.
+fn close_host_call(actor: &Actor, last: Option<&RecordedCall>) {
+    if let Some(event) = last.and_then(RecordedCall::interrupted) {
+        actor.recorder.append(&event, None);
+    }
+}
+
+/// Ends a call that was to begin again after a crash, and could not.
+pub(crate) fn fail_reentry(
+    actor: &Arc<Actor>,
+    mut message: Box<Message>,
+    slots: Slots,
+    reason: ExitReason,
+) -> Finished {
+    let again = message.again.take().unwrap_or_default();
+    close_host_call(actor, again.calls.back());
+    let error = reason.error().unwrap_or_else(|| ActorError::new(ErrorType::Killed, reason.to_string()));
+    let open = Open { actor, message: *message, before: actor.committed(), answers: Answers::default() };
+    open.ended(slots, reason, error)
 }
 
 /// Records an `actor_error`.

@@ -25,6 +25,13 @@ pub struct ChildErr {
     pub error_hash: Digest,
 }
 
+impl ChildErr {
+    /// By the record.
+    pub fn recorded(child: TheaterId, name: String, incarnation: u32, message: String, error_hash: Digest) -> Self {
+        Self { child, name, incarnation, message, error_hash }
+    }
+}
+
 /// Runs when an operator has restarted a child, on the operator's task: it must not wait.
 pub(crate) type BeginHook = Box<dyn FnMut(TheaterId) + Send>;
 

@@ -1,9 +1,9 @@
 //! `theater run`: one tree, from the start of its root to its end.
 
 mod feed;
-mod folder;
 mod input;
 mod quiet;
+mod resume;
 mod signals;
 mod socket;
 
@@ -18,6 +18,7 @@ use theater::{
     ActorHandle, ActorProcess, ActorStatus, ExitReason, ManifestConfig, SpawnError, TheaterCommand, TheaterId,
     TheaterReply, TheaterRuntime, TheaterRuntimeBuilder,
 };
+use theater_store_sqlite::SqliteStore;
 use tokio::sync::watch;
 
 use self::feed::{Fed, Feed};
@@ -54,7 +55,7 @@ async fn tree(
 ) -> Outcome {
     // First of all, so that no signal finds the process half set up.
     let mut signals = Signals::listen()?;
-    let store = folder::open(&dir).await?;
+    let store = SqliteStore::open(&dir)?;
     let runtime = builder.store(store).build()?;
     let socket = Socket::serve(&dir, &runtime);
     let outcome = match start(&runtime, manifest, &mut signals, &dir).await? {
@@ -79,6 +80,9 @@ async fn start(
     signals: &mut Signals,
     dir: &Path,
 ) -> Result<Option<ActorHandle>, Failure> {
+    if let Some(root) = resume::resume(runtime, &manifest, dir).await? {
+        return Ok(Some(root));
+    }
     let mut starting = pin!(runtime.spawn_actor(manifest));
     let started = tokio::select! {
         started = &mut starting => started,

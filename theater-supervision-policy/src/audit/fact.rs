@@ -19,9 +19,21 @@ pub(super) struct Fact {
     pub(super) answer: Option<GuestDecision>,
 }
 
-#[derive(Debug)]
-pub(super) enum What {
+/// What a decision is about: the hash of the fact, and what it says.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// The hash of its event in the supervisor's chain.
+    pub hash: Digest,
+    /// What it says.
+    pub what: What,
+}
+
+/// A child's end or err.
+#[derive(Debug, Clone)]
+pub enum What {
+    /// It ended.
     Exited(ChildExited),
+    /// A call of it answered `err`.
     Erred(ChildErred),
 }
 
@@ -45,6 +57,10 @@ impl Fact {
     pub(super) fn erred(event: &ChainEvent, data: &ChildErred) -> Self {
         let (what, message) = (What::Erred(data.clone()), own_message(event));
         Self { hash: event.hash, what, message, asked: false, answer: None }
+    }
+
+    pub(super) fn subject(&self) -> Subject {
+        Subject { hash: self.hash, what: self.what.clone() }
     }
 
     pub(super) fn child(&self) -> TheaterId {

@@ -7,6 +7,7 @@ use super::Seen;
 use super::compare::compare;
 use super::fact::{Fact, Message, What, exit};
 use super::life::Life;
+use super::recover::Recorded;
 use crate::decision::{Decision, Step};
 use crate::policy::StateChoice;
 
@@ -34,6 +35,7 @@ impl Life {
             return Ok(Seen::wrong("nothing is to be decided on its fact"));
         };
         let new_state = if due.action == Action::Restart { new_state(&due, data) } else { None };
+        self.last = Some(Recorded { decision: due.clone(), event: event.hash, data: data.clone() });
         let backoff = self.engine.policy().backoff;
         let record = due.record(backoff.as_ref(), event.parent_hash, new_state);
         if let Some(wrong) = compare(data, &record) {
@@ -86,6 +88,7 @@ impl Life {
             return Ok(Seen::wrong("decide was asked about its fact, and had not answered"));
         }
         let runs = matches!(fact.what, What::Erred(_));
+        self.deciding = Some(fact.subject());
         let known = self.of(child);
         (known.decided, known.runs) = (data.error_hash, runs);
         // Where `decide` answered, the engine was asked at the time of the fact.

@@ -7,7 +7,8 @@ use theater_chain::data::{AskedBy, Call, ChildErred, ChildExited, Data, ReasonRe
 use theater_chain::{ChainEvent, ChainStore, Digest, StoreError, TheaterId, codec, payload};
 
 use super::Seen;
-use super::fact::Fact;
+use super::fact::{Fact, Subject};
+use super::recover::Recorded;
 use super::request::{Ended, Request, What, bare};
 use super::wit::WitDecision;
 use crate::decision::{Decision, GuestDecision};
@@ -23,7 +24,7 @@ const MAX_KNOWN: usize = 1 << 17;
 pub(super) struct Life {
     pub(super) engine: Engine,
     /// The host call that runs, if it changes which children there are.
-    request: Option<Request>,
+    pub(super) request: Option<Request>,
     /// The fact about which `decide` is being asked.
     asking: Option<(TheaterId, Digest)>,
     /// Facts that no decision followed from yet, in their order.
@@ -33,6 +34,10 @@ pub(super) struct Life {
     pub(super) known: HashMap<TheaterId, Known>,
     /// When the last decision was.
     pub(super) decided_at_ms: u64,
+    /// The newest decision that was recorded, with what it is about.
+    pub(super) last: Option<Recorded>,
+    /// The fact from which the decisions follow that are due.
+    pub(super) deciding: Option<Subject>,
 }
 
 /// What the chain says of a child beside its facts.
@@ -43,7 +48,7 @@ pub(super) struct Known {
     /// The newest incarnation that was told of.
     pub(super) incarnation: u32,
     /// The incarnation that somebody stopped, while no later one is known.
-    stopped: Option<u32>,
+    pub(super) stopped: Option<u32>,
     /// When the last fact of it was.
     at_ms: u64,
     /// The error that it was last decided on.
@@ -69,6 +74,8 @@ impl Life {
             due: VecDeque::new(),
             known: HashMap::new(),
             decided_at_ms: 0,
+            last: None,
+            deciding: None,
         }
     }
 

@@ -27,9 +27,13 @@ mod fact;
 mod follow;
 mod life;
 mod linked;
+mod recover;
 mod request;
 mod restarted;
 mod wit;
+
+pub use fact::{Subject, What};
+pub use recover::{Follower, Left, Open, Restarted};
 
 use crate::read::of_manifest;
 use life::Life;

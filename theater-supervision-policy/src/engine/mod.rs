@@ -31,6 +31,17 @@ pub use status::{ChildStatus, Status};
 use budget::Budget;
 use child::{Child, Origin, Phase};
 
+/// Where a child stands, as far as decisions depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing was decided since it was started.
+    Up,
+    /// A decision restarts it.
+    Restarting,
+    /// Nobody restarts it.
+    Down(Down),
+}
+
 /// The decision engine.
 #[derive(Debug)]
 pub struct Engine {
@@ -62,6 +73,11 @@ impl Engine {
             spec_ids: HashMap::new(),
             next_order: 0,
         }
+    }
+
+    /// The supervisor.
+    pub(crate) fn supervisor(&self) -> TheaterId {
+        self.supervisor
     }
 
     /// The policy.
@@ -101,6 +117,21 @@ impl Engine {
     /// The spec of a child that has one.
     pub fn spec(&self, child: TheaterId) -> Option<&Spec> {
         self.children.get(&child)?.spec()
+    }
+
+    /// Where a child stands that is known.
+    pub fn standing(&self, child: TheaterId) -> Option<Standing> {
+        Some(match self.children.get(&child)?.phase {
+            Phase::Up => Standing::Up,
+            Phase::Restarting => Standing::Restarting,
+            Phase::Down(why) => Standing::Down(why),
+        })
+    }
+
+    /// All children that are known, those with a spec in start order first.
+    pub fn known(&self) -> Vec<TheaterId> {
+        let spawned = self.children.iter().filter(|(_, child)| matches!(child.origin, Origin::Spawned));
+        self.order.values().copied().chain(spawned.map(|(id, _)| *id)).collect()
     }
 
     /// The child with this spec id.

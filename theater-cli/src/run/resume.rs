@@ -1,0 +1,74 @@
+//! Going on with the tree that a folder holds the record of.
+
+use std::path::Path;
+
+use theater::chain::data::{ActorStarted, EventData};
+use theater::chain::{ActorEntry, codec};
+use theater::{
+    ActorHandle, ChainStore, Digest, ExitReason, KillCause, ManifestConfig, Recovered, RestartFrom, TheaterRuntime,
+};
+
+use crate::failure::Failure;
+use crate::output::say;
+
+/// Has the recorded tree go on. `None`: nothing is recorded there yet.
+///
+/// # Errors
+/// The tree has ended for good, or cannot go on.
+pub(super) async fn resume(
+    runtime: &TheaterRuntime,
+    manifest: &ManifestConfig,
+    dir: &Path,
+) -> Result<Option<ActorHandle>, Failure> {
+    let recovered = runtime.recover().await?;
+    let store = runtime.store();
+    if let Some(root) = recovered.roots.first() {
+        let Some(entry) = store.actor(*root).await? else { return Ok(None) };
+        say(format_args!("resuming {} {root}, which was running: {}", entry.index.name, counted(&recovered)));
+        differs(&**store, &entry, manifest).await?;
+        return Ok(Some(runtime.handle(*root)));
+    }
+    let Some(root) = store.actors(None, 1).await?.pop() else { return Ok(None) };
+    let (name, handle) = (&root.index.name, runtime.handle(root.id));
+    let reason = handle.ended().await.map_err(|error| Failure::of(&error))?;
+    if !matches!(reason, ExitReason::Shutdown | ExitReason::Killed(KillCause::Host)) {
+        return Err(Failure::new(format!("{} holds the record of {name} {}, which {reason}", dir.display(), root.id))
+            .help("name another folder with --data DIR, or remove this one with its record"));
+    }
+    say(format_args!("resuming {name} {}, which was stopped", root.id));
+    differs(&**store, &root, manifest).await?;
+    runtime.restart_actor(root.id, RestartFrom::Resume).await?;
+    Ok(Some(handle))
+}
+
+/// What goes on, in words.
+fn counted(recovered: &Recovered) -> String {
+    let count = |n: usize, one: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") };
+    let mut text = count(recovered.actors, "actor");
+    for (n, one) in [(recovered.calls, "open call"), (recovered.messages, "message"), (recovered.ends, "open end")] {
+        if n > 0 {
+            text.push_str(", ");
+            text.push_str(&count(n, one));
+        }
+    }
+    text
+}
+
+/// Says so if the manifest or its component is not what the tree was started with.
+async fn differs(store: &dyn ChainStore, root: &ActorEntry, manifest: &ManifestConfig) -> Result<(), Failure> {
+    let started = store.events(root.id, root.index.started, 1).await?.pop();
+    let started = started.filter(|event| event.event_type == ActorStarted::TYPE);
+    let Some(started) = started.and_then(|event| codec::decode::<ActorStarted>(&event.data).ok()) else {
+        return Ok(());
+    };
+    let component = std::fs::read(manifest.folder().join(&manifest.component)).ok();
+    let what = if started.manifest != manifest.digest {
+        "manifest"
+    } else if component.is_some_and(|bytes| Digest::of(&bytes) != started.component) {
+        "component"
+    } else {
+        return Ok(());
+    };
+    say(format_args!("note: its {what} has changed since; the recorded one goes on"));
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! Making the record of an incarnation again.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use theater_chain::{ActorEntry, ChainStore, Digest, Head, TheaterId};
+
+use super::facts::{Begun, ChildFacts, damaged};
+use super::{Known, Record, RecoverError, tail};
+use crate::actor::{Actor, Made, NewActor, Terms};
+use crate::error::SpawnError;
+use crate::recheck;
+use crate::recorder::Recorder;
+use crate::shared::Shared;
+use crate::spawn;
+
+/// The actors that go on, by their ids.
+pub(super) type Actors = HashMap<TheaterId, Arc<Actor>>;
+
+/// What actors are made of, so that those of one kind below one parent share it.
+#[derive(Default)]
+pub(super) struct Mades(HashMap<Kind, Arc<Made>>);
+
+/// Manifest, component, where the manifest was, and the parent.
+type Kind = (Digest, Digest, String, Option<TheaterId>);
+
+impl Record {
+    /// Makes every actor again that had not ended, and registers it; none runs yet.
+    pub(super) async fn build(&self, shared: &Arc<Shared>, mades: &mut Mades) -> Result<Actors, RecoverError> {
+        let of_parent: HashMap<TheaterId, &Known> = self.live.iter().map(|known| (known.entry.id, known)).collect();
+        let mut actors = Actors::with_capacity(self.live.len());
+        for known in &self.live {
+            let entry = &known.entry;
+            let parent = entry.index.parent.and_then(|parent| actors.get(&parent)).cloned();
+            let facts = entry.index.parent.and_then(|parent| of_parent.get(&parent)).map(|parent| &parent.facts);
+            let facts = facts.and_then(|facts| facts.children.get(&entry.id)).copied().unwrap_or_default();
+            let actor = rebuilt(shared, entry, parent, facts, &known.tail.begun, mades).await?;
+            shared.tree.adopt(&actor);
+            actors.insert(entry.id, actor);
+        }
+        Ok(actors)
+    }
+}
+
+/// An incarnation by its record, whether or not it has ended. It is not registered.
+pub(super) async fn rebuilt(
+    shared: &Arc<Shared>,
+    entry: &ActorEntry,
+    parent: Option<Arc<Actor>>,
+    facts: ChildFacts,
+    begun: &Begun,
+    mades: &mut Mades,
+) -> Result<Arc<Actor>, RecoverError> {
+    let store = &**shared.journal.store(false);
+    let id = entry.id;
+    let failed = |error: SpawnError| match error {
+        SpawnError::Store(error) => error.into(),
+        error => RecoverError::Actor { id, name: entry.index.name.clone(), error },
+    };
+    let anchored = anchored(store, entry, parent.as_deref(), facts).await?;
+    let kind = (begun.manifest, begun.component, entry.index.manifest_path.clone(), entry.index.parent);
+    let made = match mades.0.get(&kind) {
+        Some(made) => made.clone(),
+        None => {
+            let made = Arc::new(spawn::recorded(shared, store, entry, parent.as_deref()).await.map_err(failed)?);
+            mades.0.insert(kind, made.clone());
+            made
+        }
+    };
+    let state = recheck::state(store, id, entry.index.state).await.map_err(failed)?;
+    let recorder = shared.tree.recorder(id, || {
+        Recorder::resume(entry, spawn::is_ephemeral(&made), shared.journal.clone(), shared.sources.clone())
+    });
+    recorder.anchored.resume_at(anchored.map_or(0, |head| head.seq + 1));
+    let (incarnation, terms) = (entry.index.incarnation, Terms::default());
+    let new = NewActor { id, parent, incarnation, made, shared: shared.clone(), recorder, state, terms };
+    let actor = Arc::new(Actor::new(new));
+    let _ = actor.started.set(begun.hash);
+    let _ = begun.parent_event.map(|event| actor.parent_event.set(event));
+    Ok(actor)
+}
+
+/// The end of the last range of its chain that its parent's says, which must be in it.
+async fn anchored(
+    store: &dyn ChainStore,
+    entry: &ActorEntry,
+    parent: Option<&Actor>,
+    facts: ChildFacts,
+) -> Result<Option<Head>, RecoverError> {
+    let anchor = match (facts.anchored, parent) {
+        (Some((head, volatile)), _) => Some(head).filter(|_| !volatile),
+        (None, Some(parent)) => recheck::anchor(parent, entry.id).await?,
+        (None, None) => None,
+    };
+    match anchor {
+        Some(anchor) if !tail::is_anchored(store, entry, anchor).await? => {
+            let reason = format!("event {} is not the one that its parent's chain says", anchor.seq);
+            Err(damaged(entry.id, &reason).into())
+        }
+        anchor => Ok(anchor),
+    }
+}

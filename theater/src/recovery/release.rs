@@ -1,0 +1,258 @@
+//! Having the actors run again: their handlers, what was open, what waits, and what had not come to
+//! its end.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use theater_chain::data::{DropReason, KillCause};
+use theater_chain::{ActorEntry, Digest, PendingMessage, TheaterId};
+
+use super::build::{Actors, Mades, rebuilt};
+use super::tail::{self, Failed, Tail};
+use super::{Known, Record, RecoverError, Recovered, messages};
+use crate::actor::{Actor, GoesOn, lock};
+use crate::actor_store::Slots;
+use crate::anchors;
+use crate::bring_up::{self, Plan, Unmade};
+use crate::ending;
+use crate::error::CallError;
+use crate::exit::ExitReason;
+use crate::exits::StoppedBy;
+use crate::inbox::Life;
+use crate::instance;
+use crate::message::Message;
+use crate::process::exit_of;
+use crate::shared::Shared;
+use crate::turn::{FailedCall, fail_reentry};
+
+/// How an actor goes on.
+enum Next {
+    /// It serves its mailbox.
+    Serves(Slots),
+    /// Its start goes on.
+    Starts(Plan),
+    /// It ends as is recorded, or since a handler of it did not start.
+    Ends(Box<(ExitReason, Slots, Option<FailedCall>)>),
+}
+
+impl Record {
+    pub(super) async fn go_on(self, shared: &Arc<Shared>) -> Result<Recovered, RecoverError> {
+        let mut recovered = Recovered { actors: self.live.len(), ..Recovered::default() };
+        recovered.roots.extend(self.live.iter().filter(|k| k.entry.index.parent.is_none()).map(|k| k.entry.id));
+        if let Some(at_ms) = self.live.iter().map(|known| known.facts.at_ms).max() {
+            shared.resume_time(at_ms);
+        }
+        shared.recovering.send_replace(true);
+        shared.recovered.store(!self.live.is_empty(), Ordering::SeqCst);
+        let mut mades = Mades::default();
+        let actors = self.build(shared, &mut mades).await?;
+        let untold = self.untold(shared, &actors, &mut mades).await?;
+        self.expect_requests(shared);
+        let mut pending = pending(shared).await?;
+        let mut next: Vec<(Arc<Actor>, Next)> = Vec::with_capacity(self.live.len());
+        for known in self.live {
+            let Some(actor) = actors.get(&known.entry.id) else { continue };
+            let waiting = pending.remove(&actor.id).unwrap_or_default();
+            let waiting: Vec<Message> =
+                waiting.into_iter().filter_map(|message| messages::pending(actor, message)).collect();
+            recovered.messages += waiting.len();
+            lock(&actor.inbox).adopt(waiting.into());
+            recovered.calls += usize::from(known.tail.open.is_some());
+            recovered.ends += usize::from(known.tail.failed.is_some());
+            next.push((actor.clone(), begin(actor, known.tail).await?));
+        }
+        recovered.ends += untold.len();
+        for end in untold {
+            end.tell().await;
+        }
+        for (actor, next) in next {
+            release(actor, next);
+        }
+        shared.recovering.send_replace(false);
+        self::dead(shared, pending).await?;
+        Ok(recovered)
+    }
+}
+
+impl Known {
+    /// The decisions in the actor's chain.
+    fn decisions(&self) -> HashSet<Digest> {
+        self.facts.children.values().filter_map(|child| child.decided).collect()
+    }
+}
+
+impl Record {
+    /// Whoever asked and was waiting asks again.
+    fn expect_requests(&self, shared: &Shared) {
+        for known in &self.live {
+            let Some(open) = &known.tail.open else { continue };
+            if let Some(call) = open.again.open_host_call() {
+                shared.resent.expect(format!("{}/{}/{}", known.entry.id, open.again.seq, call.ordinal()));
+            }
+        }
+    }
+
+    /// The children whose end is in their chain, and not in their parent's.
+    async fn untold(
+        &self,
+        shared: &Arc<Shared>,
+        actors: &Actors,
+        mades: &mut Mades,
+    ) -> Result<Vec<Untold>, RecoverError> {
+        let store = &**shared.journal.store(false);
+        let mut untold = Vec::new();
+        for known in &self.live {
+            let Some(parent) = actors.get(&known.entry.id) else { continue };
+            let decisions = known.decisions();
+            for entry in self.ended.get(&known.entry.id).into_iter().flatten() {
+                let facts = known.facts.children.get(&entry.id).copied().unwrap_or_default();
+                if facts.exited >= entry.index.incarnation {
+                    continue;
+                }
+                let tail = Tail::read(store, entry).await?;
+                let by_decision = tail.begun.parent_event.is_some_and(|event| decisions.contains(&event));
+                let reason = exit_of(store, entry).await?;
+                let published =
+                    reason != ExitReason::Declined && tail::was_published(store, entry, tail.has_init()).await?;
+                if !published && !by_decision {
+                    continue; // whoever started it learns of it
+                }
+                let actor = rebuilt(shared, entry, Some(parent.clone()), facts, &tail.begun, mades).await?;
+                shared.tree.adopt(&actor);
+                let end = tail::event(store, entry, entry.index.ended.unwrap_or(entry.head.seq)).await?;
+                untold.push(Untold { actor, reason, error_hash: end.hash, published, failed: tail.failed });
+            }
+        }
+        Ok(untold)
+    }
+}
+
+/// The end of a child that its parent has not been told.
+struct Untold {
+    actor: Arc<Actor>,
+    reason: ExitReason,
+    error_hash: Digest,
+    published: bool,
+    failed: Option<Failed>,
+}
+
+impl Untold {
+    async fn tell(self) {
+        let Self { actor, reason, mut error_hash, published, failed } = self;
+        // One that obeyed was asked; who it was is known where that is done again.
+        let asked =
+            matches!(reason, ExitReason::Shutdown | ExitReason::Killed(KillCause::Deadline | KillCause::ParentGone));
+        if asked {
+            lock(&actor.inbox).stopped_by = Some(StoppedBy::ParentQuietly);
+        }
+        if !published {
+            lock(&actor.inbox).keep(); // a restart by its supervisor began it
+        }
+        let failed = failed.and_then(|failed| {
+            error_hash = failed.hash;
+            noted(&actor, failed)
+        });
+        ending::told(actor, reason, error_hash, true, failed).await;
+    }
+}
+
+/// Notes how an incarnation failed; the call that did not end well, if one did.
+fn noted(actor: &Arc<Actor>, failed: Failed) -> Option<FailedCall> {
+    actor.note_error(failed.error.clone(), failed.hash);
+    lock(&actor.inbox).poisoned = failed.poisoned;
+    let (event, call) = failed.call?;
+    let message = messages::begun(actor, &event, call).ok()?;
+    Some(FailedCall::recorded(message, CallError::Failed { actor: actor.id, error: failed.error }))
+}
+
+/// Starts the handlers of an actor again, unless its own start goes on.
+async fn begin(actor: &Arc<Actor>, tail: Tail) -> Result<Next, RecoverError> {
+    let (restart_state, parent_event) = (tail.begun.restart_state, tail.begun.parent_event);
+    if let Some(failed) = tail.failed {
+        let reason = ExitReason::Abnormal(failed.error.clone());
+        if tail.started {
+            lock(&actor.inbox).set_running(); // its parent knows of it
+        }
+        let call = noted(actor, failed);
+        return Ok(Next::Ends(Box::new((reason, Slots::new(), call))));
+    }
+    if tail.open.is_some() || (tail.started && !tail.dropped) {
+        instance::record_drop(actor, DropReason::Recovered);
+    }
+    let open = tail.open.map(|open| messages::open(actor, open)).transpose()?;
+    if !tail.started {
+        actor.goes_on.store(GoesOn::STARTS, Ordering::SeqCst);
+        let mut plan = Plan::new(restart_state, parent_event, Default::default());
+        (plan.goes_on, plan.open) = (true, open.map(Box::new));
+        return Ok(Next::Starts(plan));
+    }
+    if let Some(message) = open {
+        lock(&actor.inbox).reenter(message);
+    }
+    actor.goes_on.store(GoesOn::SERVES, Ordering::SeqCst);
+    let mut slots = Slots::new();
+    if let Err(reason) = bring_up::start_handlers(actor, &mut slots).await {
+        let open = lock(&actor.inbox).take_open();
+        let finished = match open {
+            Some(message) => fail_reentry(actor, Box::new(message), slots, reason.clone()),
+            None => Unmade { reason: reason.clone(), slots }.recorded(actor),
+        };
+        lock(&actor.inbox).set_running();
+        let slots = match finished.life {
+            Life::Parked(slots) => slots,
+            Life::Live(live) => live.into_slots(),
+        };
+        return Ok(Next::Ends(Box::new((reason, slots, finished.failed))));
+    }
+    Ok(Next::Serves(slots))
+}
+
+fn release(actor: Arc<Actor>, next: Next) {
+    let shared = actor.shared.clone();
+    match next {
+        Next::Serves(slots) => {
+            anchors::touch(&actor);
+            let mut inbox = lock(&actor.inbox);
+            inbox.set_running();
+            inbox.rest(&actor, Life::Parked(slots));
+            drop(inbox);
+            actor.control.notify();
+        }
+        Next::Starts(plan) => {
+            // Who waited for it went down, too, and looks at it again.
+            shared.spawn(async move { drop(bring_up::start(actor, plan).await) });
+        }
+        Next::Ends(end) => {
+            let (reason, slots, failed) = *end;
+            shared.spawn(ending::end(actor, reason, Life::Parked(slots), failed));
+        }
+    }
+}
+
+/// What waits to be begun, by receiver.
+async fn pending(shared: &Shared) -> Result<HashMap<TheaterId, Vec<PendingMessage>>, RecoverError> {
+    let mut by_receiver: HashMap<TheaterId, Vec<PendingMessage>> = HashMap::new();
+    for message in shared.journal.store(false).pending(None, usize::MAX).await? {
+        by_receiver.entry(message.receiver).or_default().push(message);
+    }
+    Ok(by_receiver)
+}
+
+/// What waits for actors that nobody starts again.
+async fn dead(shared: &Arc<Shared>, pending: HashMap<TheaterId, Vec<PendingMessage>>) -> Result<(), RecoverError> {
+    for (receiver, waiting) in pending {
+        if shared.tree.find(receiver).is_some() {
+            continue; // its supervisor has taken them
+        }
+        let entry: Option<ActorEntry> = shared.journal.store(false).actor(receiver).await?;
+        let Some(entry) = entry else {
+            tracing::warn!(actor = %receiver, "messages to an actor that is not in the record are dropped");
+            continue;
+        };
+        for message in waiting {
+            messages::undeliverable(shared, &entry, message);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,208 @@
+//! The newest part of a chain: where its actor stood when the process went down.
+
+use theater_chain::data::{
+    ActorErrorData, ActorStarted, ActorTerminated, Call, CallReturned, Data, DeadLetter, DropReason, EventData,
+    InstanceDropped, Lane, RestartStateKind, StateUpdated,
+};
+use theater_chain::{ActorEntry, ChainEvent, ChainStore, Digest, Head, StoreError, Verifier};
+
+use super::facts::{Begun, damaged};
+use crate::error::ActorError;
+use crate::reentry::Reentry;
+
+/// Events read at once.
+const PAGE: u64 = 64;
+
+/// Where an actor stood.
+pub(super) struct Tail {
+    pub(super) begun: Begun,
+    /// Whether its start was over.
+    pub(super) started: bool,
+    /// Nothing was called since its instance was dropped.
+    pub(super) dropped: bool,
+    pub(super) open: Option<OpenCall>,
+    /// How the incarnation failed, where it did.
+    pub(super) failed: Option<Failed>,
+}
+
+/// A call that had not ended.
+pub(super) struct OpenCall {
+    pub(super) event: ChainEvent,
+    pub(super) call: Call,
+    pub(super) again: Reentry,
+}
+
+/// A failure that was recorded.
+pub(super) struct Failed {
+    pub(super) error: ActorError,
+    pub(super) hash: Digest,
+    /// The call that it ended.
+    pub(super) call: Option<(ChainEvent, Call)>,
+    /// The message of that call was set aside.
+    pub(super) poisoned: bool,
+}
+
+impl Tail {
+    /// Reads the chain backwards as far as is needed, and verifies the links of what it reads.
+    pub(super) async fn read(store: &dyn ChainStore, entry: &ActorEntry) -> Result<Self, StoreError> {
+        let start = event(store, entry, entry.index.started).await?;
+        let begun: ActorStarted = decoded(entry, &start)?;
+        let events = newest_part(store, entry).await?;
+        let ActorStarted { parent_event, restart_state, component, manifest, .. } = begun;
+        let begun = Begun { hash: start.hash, parent_event, restart_state, component, manifest };
+        let mut tail = Self { begun, started: true, dropped: false, open: None, failed: None };
+        tail.follow(entry, &events)?;
+        Ok(tail)
+    }
+
+    fn follow(&mut self, entry: &ActorEntry, events: &[ChainEvent]) -> Result<(), StoreError> {
+        let mut open: Option<(usize, Call)> = None;
+        let mut last = None;
+        for (at, event) in events.iter().enumerate() {
+            match &*event.event_type {
+                ActorStarted::TYPE => self.started = false,
+                Call::TYPE => {
+                    open = Some((at, decoded(entry, event)?));
+                    self.dropped = false;
+                }
+                CallReturned::TYPE | StateUpdated::TYPE => {
+                    open = None;
+                    (self.started, self.dropped) = (true, false);
+                }
+                InstanceDropped::TYPE if open.is_none() => {
+                    (self.started, self.dropped) = (true, true);
+                }
+                ActorErrorData::TYPE => {
+                    let error = ActorError::recorded(&event.data, event.payload.as_ref());
+                    let error = error.ok_or_else(|| damaged(entry.id, "its last error cannot be read"))?;
+                    let call = open.take().map(|(at, call)| (events[at].clone(), call));
+                    last = Some(Failed { error, hash: event.hash, call, poisoned: false });
+                }
+                DeadLetter::TYPE => {
+                    let letter: DeadLetter = decoded(entry, event)?;
+                    if let Some(failed) = &mut last {
+                        let of_call = failed.call.as_ref().and_then(|(_, call)| call.message_id.as_ref());
+                        failed.poisoned |= of_call == Some(&letter.message_id);
+                    }
+                }
+                ActorTerminated::TYPE => open = None,
+                _ => {}
+            }
+        }
+        self.failed = last;
+        if let Some((at, call)) = open {
+            let event = events[at].clone();
+            let again = Reentry::read(event.seq, &events[at + 1..])?;
+            // Only a start that has no call of its own is over without one.
+            self.started &= call.lane != Lane::Start;
+            self.open = Some(OpenCall { event, call, again });
+        }
+        Ok(())
+    }
+
+    /// Whether `init` is what starts this incarnation.
+    pub(super) fn has_init(&self) -> bool {
+        self.begun.restart_state == RestartStateKind::Reset
+    }
+}
+
+/// The events since the last one that says where the actor stands: the end of a call, a drop
+/// between calls, or the start of the incarnation. That one is the first of them.
+async fn newest_part(store: &dyn ChainStore, entry: &ActorEntry) -> Result<Vec<ChainEvent>, StoreError> {
+    let mut parts: Vec<Vec<ChainEvent>> = Vec::new();
+    let mut end = entry.head.seq + 1;
+    let mut from = entry.index.started;
+    while end > entry.index.started {
+        let start = end.saturating_sub(PAGE).max(entry.index.started);
+        let mut part = range(store, entry, start, end).await?;
+        let decisive = part.iter().rposition(says_where);
+        if let Some(at) = decisive {
+            part.drain(..at);
+        }
+        from = part.first().map_or(start, |event| event.seq);
+        parts.push(part);
+        if decisive.is_some() {
+            break;
+        }
+        end = start;
+    }
+    let events: Vec<ChainEvent> = parts.into_iter().rev().flatten().collect();
+    let mut links = Verifier::starting_at(from);
+    for event in &events {
+        links.push(event).map_err(|fault| damaged(entry.id, &fault.to_string()))?;
+    }
+    if links.head() != Some(entry.head) {
+        return Err(damaged(entry.id, "its newest event is not the one that its head names"));
+    }
+    Ok(events)
+}
+
+fn says_where(event: &ChainEvent) -> bool {
+    match &*event.event_type {
+        ActorStarted::TYPE | CallReturned::TYPE | StateUpdated::TYPE => true,
+        // One of a recovery may lie within a call.
+        InstanceDropped::TYPE => {
+            InstanceDropped::decode(&event.data).is_ok_and(|dropped| dropped.reason != DropReason::Recovered)
+        }
+        _ => false,
+    }
+}
+
+async fn range(store: &dyn ChainStore, entry: &ActorEntry, from: u64, end: u64) -> Result<Vec<ChainEvent>, StoreError> {
+    let mut events = Vec::new();
+    let mut next = from;
+    while next < end {
+        let page = store.events(entry.id, next, usize::try_from(end - next).unwrap_or(usize::MAX)).await?;
+        let Some(last) = page.last() else {
+            return Err(damaged(entry.id, &format!("event {next} is missing")));
+        };
+        next = last.seq + 1;
+        events.extend(page);
+    }
+    Ok(events)
+}
+
+/// One event.
+pub(super) async fn event(store: &dyn ChainStore, entry: &ActorEntry, seq: u64) -> Result<ChainEvent, StoreError> {
+    let found = store.events(entry.id, seq, 1).await?.pop().filter(|event| event.seq == seq);
+    found.ok_or_else(|| damaged(entry.id, &format!("event {seq} is missing")))
+}
+
+fn decoded<D: EventData>(entry: &ActorEntry, event: &ChainEvent) -> Result<D, StoreError> {
+    D::decode(&event.data).map_err(|error| damaged(entry.id, &format!("event {}: {error}", event.seq)))
+}
+
+/// Whether an event of the chain is the one that its parent's says.
+pub(super) async fn is_anchored(store: &dyn ChainStore, entry: &ActorEntry, anchor: Head) -> Result<bool, StoreError> {
+    if anchor.seq > entry.head.seq {
+        return Ok(false);
+    }
+    Ok(event(store, entry, anchor.seq).await?.hash == anchor.hash)
+}
+
+/// Whether the start of an incarnation that has ended was over: by a call that ended well, or a
+/// first one that was no part of it.
+pub(super) async fn was_published(
+    store: &dyn ChainStore,
+    entry: &ActorEntry,
+    has_init: bool,
+) -> Result<bool, StoreError> {
+    let (mut next, end) = (entry.index.started + 1, entry.index.ended.unwrap_or(entry.head.seq));
+    let mut called = false;
+    while next <= end {
+        let page = store.events(entry.id, next, usize::try_from(PAGE).unwrap_or(64)).await?;
+        let Some(last) = page.last() else { break };
+        next = last.seq + 1;
+        for event in &page {
+            match Data::decode(&event.event_type, &event.data) {
+                Ok(Some(Data::Call(call))) if call.lane == Lane::Start => called = true,
+                Ok(Some(Data::Call(_) | Data::InstanceDropped(_))) => return Ok(true),
+                Ok(Some(Data::CallReturned(_) | Data::StateUpdated(_))) => return Ok(true),
+                Ok(Some(Data::ActorErrorData(_))) => return Ok(false),
+                Ok(Some(Data::ActorTerminated(_))) => return Ok(!has_init && !called),
+                _ => {}
+            }
+        }
+    }
+    Ok(false)
+}
