@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Stop(StopArgs),
     Restart(RestartArgs),
     Verify(VerifyArgs),
+    Export(ExportArgs),
+    Import(ImportArgs),
     Inspect(InspectArgs),
 }
 
@@ -109,7 +111,7 @@ pub(crate) struct RunArgs {
 /// Where the commands that look find a record.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DataArgs {
-    /// The folder of the run, which `run` makes beside the manifest.
+    /// The folder of the run, which `run` makes beside the manifest; to look, also the file of a bundle.
     #[arg(long, value_name = "DIR", default_value = ".theater")]
     pub(crate) data: PathBuf,
 }
@@ -252,6 +254,50 @@ pub(crate) enum VerifyLevel {
     /// Also that the events tell a possible life, and that recorded states, components and manifests
     /// are there and are what their hashes say.
     Full,
+}
+
+/// Write the record of an actor, or of a tree, as one file: a bundle.
+///
+/// It holds the chains with their payloads, states, components and manifests, and the messages that
+/// wait. It verifies and replays on another machine, and goes on there after `theater import`. It is a
+/// tar archive of text files, which can be looked at without Theater. The chains are verified on their
+/// way. While the tree runs, it is exported as it is at this moment.
+///
+/// With --json: `{actors, events, bytes}`. Exit status 0: it is written, 2: it is not.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ExportArgs {
+    /// The actor: its id, the beginning of it, or its path in the tree such as `bank/ledger`.
+    pub(crate) actor: String,
+    /// The file to write; one that is there is not overwritten.
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// Everything below it, too. Without it, `verify` cannot check what an actor says of its children.
+    #[arg(long)]
+    pub(crate) tree: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Bring a bundle into a folder: all of it or nothing, and only what is whole and unchanged.
+///
+/// An actor that the folder does not know is added; a longer history continues the one that is there;
+/// the same one, or an older one, changes nothing; another one is refused. Nothing may run in the
+/// folder meanwhile.
+///
+/// With --json: `{actors: [{id, arrival}], events}`; arrival is new, continued, same or older, events
+/// are those that were not here. Exit status 0: the folder has all of it, 1: it was refused, 2: it
+/// could not be read or written.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ImportArgs {
+    /// The file of the bundle.
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Show what a component imports and exports, its digest, and the [[handlers]] lines that it needs.

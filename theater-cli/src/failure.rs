@@ -132,6 +132,7 @@ from_errors!(
     theater::SpawnError,
     theater::StoreError,
     theater_build::BuildError,
+    theater::chain::bundle::BundleError,
     theater::chain::codec::DecodeError,
 );
 

@@ -22,6 +22,7 @@
 //! | `tree`, `events ACTOR`, `state ACTOR` | look, also while it runs |
 //! | `stop ACTOR`, `restart ACTOR` | of a running tree: an actor and everything below it |
 //! | `verify [ACTOR]` | proves that the chains are as they were written |
+//! | `export ACTOR FILE`, `import FILE` | the record of an actor or a tree as one file |
 //! | `inspect COMPONENT` | what a component imports, exports and needs in its manifest |
 //!
 //! Exit status: 0 yes, 1 no, 2 could not tell (a mistake in the command line included). Every
@@ -36,6 +37,7 @@
 
 mod args;
 mod build;
+mod bundle;
 mod client;
 mod control;
 mod failure;
@@ -60,6 +62,7 @@ pub fn main(configure: impl FnOnce(TheaterRuntimeBuilder) -> TheaterRuntimeBuild
     let args = Args::parse();
     let builder = configure(TheaterRuntime::builder());
     let outcome = log::install(args.verbose, args.quiet).and_then(|()| dispatch(args, builder));
+    look::record::clean_up();
     match outcome {
         Ok(status) => status.into(),
         Err(failure) => {
@@ -80,6 +83,8 @@ fn dispatch(args: Args, builder: TheaterRuntimeBuilder) -> Outcome {
         Command::Stop(stop) => control::stop(&stop),
         Command::Restart(restart) => control::restart(&restart),
         Command::Verify(verify) => look::verify::verify(&verify),
+        Command::Export(export) => bundle::export(&export),
+        Command::Import(import) => bundle::import(&import),
         Command::Inspect(inspect) => inspect::inspect(&inspect, &builder),
     }
 }

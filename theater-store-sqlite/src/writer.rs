@@ -19,6 +19,7 @@ const QUEUE: usize = 1024;
 type Answer = Result<(), StoreError>;
 
 /// What the thread is asked to write.
+#[allow(clippy::large_enum_variant, reason = "nearly all of them are of the larger kind")]
 enum Job {
     Commit(CommitJob),
     /// Alone in its transaction.

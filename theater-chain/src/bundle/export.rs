@@ -35,7 +35,7 @@ pub struct Exported {
     pub bytes: u64,
 }
 
-/// Writes the record of these actors, parents before their children, as a bundle. `on_progress` is
+/// Writes the record of these actors, in this order, as a bundle. `on_progress` is
 /// told the number of events so far.
 ///
 /// The chains are verified on their way (links and hashes), and what they name is taken along as far

@@ -37,17 +37,21 @@ impl Actors {
         self.specs.get(&actor.id).unwrap_or(&actor.index.name)
     }
 
-    /// An actor and everything below it, parents before their children.
+    /// An actor and everything below it, in the order of the record.
     pub(crate) fn subtree(&self, root: &ActorEntry) -> Vec<&ActorEntry> {
-        let mut within = HashSet::from([root.id]);
-        // Whoever is started was started after its parent.
-        self.entries
-            .iter()
-            .filter(|actor| {
-                let is_below = actor.index.parent.is_some_and(|parent| within.contains(&parent));
-                actor.id == root.id || is_below && within.insert(actor.id)
-            })
-            .collect()
+        let mut children: HashMap<TheaterId, Vec<&ActorEntry>> = HashMap::new();
+        for actor in &self.entries {
+            if let Some(parent) = actor.index.parent {
+                children.entry(parent).or_default().push(actor);
+            }
+        }
+        // A record that was brought in piece by piece may know a child before its parent.
+        let (mut within, mut next) = (HashSet::from([root.id]), vec![root.id]);
+        while let Some(parent) = next.pop() {
+            let below = children.remove(&parent).unwrap_or_default();
+            next.extend(below.iter().map(|child| child.id).filter(|id| within.insert(*id)));
+        }
+        self.entries.iter().filter(|actor| within.contains(&actor.id)).collect()
     }
 
     /// The actor with this id.

@@ -1,0 +1,104 @@
+//! `export` and `import`: a tree that moves.
+
+use std::fs;
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::tool::Place;
+
+/// A relay that has started two counters below it, with its record.
+fn family() -> Place {
+    let place = Place::with(&["relay", "counter"]);
+    place.write("requests", "spawn counter.toml\n".repeat(2));
+    place.yes(&["run", "relay.toml", "--send", "requests"]);
+    place
+}
+
+#[test]
+fn a_tree_is_looked_at_and_verified_elsewhere() {
+    let here = family();
+    let said = here.json(&["export", "relay", "tree.theater", "--tree", "--json"]);
+    assert_eq!(said["actors"], 3);
+    let there = Place::empty();
+    let bundle = there.write("tree.theater", fs::read(here.path().join("tree.theater")).unwrap());
+    let arrived = there.json(&["import", "tree.theater", "--json"]);
+    assert_eq!(arrived["actors"][2]["arrival"], "new");
+    assert_eq!(arrived["events"], said["events"]);
+    // In the folder, and in the file itself.
+    for data in [".theater", "tree.theater"] {
+        for command in
+            [&["tree", "--json"][..], &["events", "relay", "--json"], &["verify", "--json"], &["state", "relay"]]
+        {
+            let args = [command, &["--data", data]].concat();
+            assert_eq!(there.yes(&args), here.yes(command), "{args:?}");
+        }
+    }
+    assert!(there.yes(&["import", "tree.theater"]).contains("here already"));
+    there.yes(&["export", "relay", "again.theater", "--tree"]);
+    assert!(fs::read(bundle).unwrap() == fs::read(there.path().join("again.theater")).unwrap());
+}
+
+#[test]
+fn one_actor_alone_verifies_but_for_its_children() {
+    let here = family();
+    here.yes(&["export", "relay", "relay.theater"]);
+    let report = here.json(&["verify", "--data", "relay.theater", "--json"]);
+    assert_eq!(report["ok"], true);
+    assert_eq!(report["actors"].as_array().unwrap().len(), 1);
+    assert!(report["unchecked"].to_string().contains("left out when this record was exported"), "{report}");
+}
+
+#[test]
+fn a_running_tree_is_exported_and_not_imported_into() {
+    let place = Place::with(&["relay", "counter"]);
+    let mut running = place.start(&["run", "relay.toml", "--send", "-", "--keep"]);
+    running.ask("spawn counter.toml");
+    place.yes(&["export", "relay", "early.theater", "--tree"]);
+    running.ask("spawn counter.toml");
+    place.yes(&["export", "relay", "late.theater", "--tree"]);
+    let refused = place.theater(&["import", "early.theater"]);
+    assert_eq!(refused.status, Some(2));
+    assert!(refused.err.contains("is in use by another process"), "{refused:?}");
+    running.signal(Signal::TERM);
+    running.wait();
+    place.yes(&["export", "relay", "last.theater", "--tree"]);
+    for (file, arrivals) in [
+        ("early", json!(["new", "new"])),
+        ("last", json!(["continued", "continued", "new"])),
+        ("late", json!(["older", "older", "older"])),
+    ] {
+        let file = format!("{file}.theater");
+        let said = place.json(&["import", &file, "--data", "copy", "--json"]);
+        let found: Vec<_> = said["actors"].as_array().unwrap().iter().map(|actor| &actor["arrival"]).collect();
+        assert_eq!(json!(found), arrivals, "{file}");
+        place.yes(&["verify", "--data", "copy"]);
+    }
+    assert_eq!(place.yes(&["tree", "--json", "--data", "copy"]), place.yes(&["tree", "--json"]));
+}
+
+#[test]
+fn what_is_refused_says_why_and_leaves_nothing() {
+    let place = family();
+    place.yes(&["export", "relay", "a.theater"]);
+    for (args, status, said) in [
+        (&["export", "relay", "a.theater"][..], 2, "is there already"),
+        (&["export", "nobody", "b.theater"], 2, "no actor"),
+        (&["import", "nothing.theater"], 2, "cannot read"),
+        (&["import", "relay.toml", "--data", "new"], 1, "not a whole, unchanged bundle"),
+        (&["verify", "--data", "relay.toml"], 1, "not a whole, unchanged bundle"),
+    ] {
+        let found = place.theater(args);
+        assert_eq!(found.status, Some(status), "{args:?}: {found:?}");
+        assert!(found.err.contains(said), "{args:?}: {found:?}");
+    }
+    assert!(!place.path().join("new").exists() && !place.path().join("b.theater").exists());
+    // Another history of the same actor cannot be made by hand; a changed file is none.
+    let mut bytes = fs::read(place.path().join("a.theater")).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    place.write("changed.theater", bytes);
+    let found = place.theater(&["import", "changed.theater", "--data", "new"]);
+    assert_eq!(found.status, Some(1), "{found:?}");
+    assert!(!place.path().join("new").exists());
+}
