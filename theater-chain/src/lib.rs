@@ -44,6 +44,7 @@
 pub mod bundle;
 pub mod codec;
 pub mod data;
+pub mod diff;
 mod digest;
 pub mod document;
 mod event;
@@ -56,6 +57,7 @@ pub mod note;
 pub mod payload;
 mod read;
 pub mod scan;
+mod standing;
 mod state_chain;
 mod store;
 #[doc(hidden)]
@@ -69,6 +71,7 @@ pub use id::{ParseIdError, TheaterId};
 pub use import::{ImportPart, ImportParts, ImportedActor};
 pub use memory::MemoryStore;
 pub use read::newest;
+pub use standing::{Doing, Standing};
 pub use state_chain::StateChain;
 pub use store::{
     ActorEntry, ActorIndex, ActorUpdate, Answered, ChainStore, Commit, PAGE_BYTES, PendingMessage, StoreError, Upgraded,

@@ -40,6 +40,7 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     Export(ExportArgs),
     Import(ImportArgs),
+    Diff(DiffArgs),
     Inspect(InspectArgs),
 }
 
@@ -295,6 +296,32 @@ pub(crate) struct ImportArgs {
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) data: DataArgs,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Show where the histories of two actors part, and how.
+///
+/// A fork is compared with its original, or with another fork, from where they are two; other actors
+/// from their first events. What counts are calls and host calls with their params and results, states
+/// and errors; ids of actors and messages, times and hashes do not.
+///
+/// With --json: `{same, a, b, common, parting?: {a, b, function, field, values: {a, b}, after: {a, b}},
+/// other_component, erased, unchecked}`; the places are `{actor_id, seq, event_type}`, null where that
+/// history has ended; bytes are text where they are text, else `base64:..`; `after` counts the events
+/// of each type from there on. Exit status 0: the same history, 1: they part, 2: could not tell.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DiffArgs {
+    /// The first actor: its id, the beginning of it, or its path in the tree such as `bank/ledger`.
+    pub(crate) a: String,
+    /// The second actor.
+    pub(crate) b: String,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// The folder of the second actor's run, where it is another one.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) other: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,

@@ -23,6 +23,7 @@
 //! | `stop ACTOR`, `restart ACTOR` | of a running tree: an actor and everything below it |
 //! | `verify [ACTOR]` | proves that the chains are as they were written |
 //! | `export ACTOR FILE`, `import FILE` | the record of an actor or a tree as one file |
+//! | `diff A B` | shows where two histories part, and how |
 //! | `inspect COMPONENT` | what a component imports, exports and needs in its manifest |
 //!
 //! Exit status: 0 yes, 1 no, 2 could not tell (a mistake in the command line included). Every
@@ -47,6 +48,7 @@ mod look;
 mod new;
 mod output;
 mod run;
+mod travel;
 
 use std::process::ExitCode;
 
@@ -85,6 +87,7 @@ fn dispatch(args: Args, builder: TheaterRuntimeBuilder) -> Outcome {
         Command::Verify(verify) => look::verify::verify(&verify),
         Command::Export(export) => bundle::export(&export),
         Command::Import(import) => bundle::import(&import),
+        Command::Diff(diff) => travel::diff::diff(&diff),
         Command::Inspect(inspect) => inspect::inspect(&inspect, &builder),
     }
 }

@@ -10,11 +10,13 @@ use serde::de::DeserializeOwned;
 use crate::codec::{self, DecodeError};
 use crate::scan::{Reader, Token};
 
+mod branch;
 mod calls;
 mod life;
 mod supervision;
 mod upgrade;
 
+pub use branch::ActorForked;
 pub use calls::{
     Call, CallReturned, DeadLetter, Effect, HostCall, HostCallBegun, Lane, MessageAccepted, Outcome, PermissionDenied,
     StateUpdated,
@@ -98,4 +100,5 @@ event_types! {
     InstanceDropped = "instance_dropped",
     ActorUpgraded = "actor_upgraded",
     ActorRolledBack = "actor_rolled_back",
+    ActorForked = "actor_forked",
 }

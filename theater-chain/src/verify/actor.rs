@@ -3,6 +3,7 @@
 use super::anchors::Children;
 use super::audit::{Audit, Auditor, Verdict};
 use super::facts::Facts;
+use super::fork::Fork;
 use super::report::Sentences;
 use super::structure::Structure;
 use super::{ActorReport, Fault, Level, Trust, Verifier};
@@ -77,6 +78,7 @@ pub(super) async fn verify_with(
     let full = (how.level == Level::Full).then(|| Full {
         structure: Structure::new(entry.id, first == 0),
         children: Children::new(entry.id, first == 0),
+        fork: Fork::default(),
         auditor: how.audit.map(|audit| audit.auditor(entry, first)),
         facts,
     });
@@ -111,6 +113,7 @@ struct ActorCheck<'f> {
 struct Full<'f> {
     structure: Structure,
     children: Children,
+    fork: Fork,
     auditor: Option<Box<dyn Auditor>>,
     facts: &'f mut Facts,
 }
@@ -237,6 +240,9 @@ impl Full<'_> {
             return Ok(Err(reason));
         }
         if let Err(reason) = self.children.check(store, data, unchecked).await? {
+            return Ok(Err(reason));
+        }
+        if let Err(reason) = self.fork.check(store, event, data, unchecked).await? {
             return Ok(Err(reason));
         }
         match &mut self.auditor {

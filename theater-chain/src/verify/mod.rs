@@ -9,6 +9,7 @@ mod audit;
 mod child;
 mod exits;
 mod facts;
+mod fork;
 mod links;
 mod open_call;
 mod report;

@@ -8,8 +8,8 @@ use std::collections::HashSet;
 use super::open_call::OpenCall;
 use super::upgrades::Upgrades;
 use crate::data::{
-    ActorErrorData, ActorStarted, ActorTerminated, CallReturned, Data, DropReason, ErrorType, FORMAT, HostCall,
-    HostCallBegun, ReasonRecord, RestartStateKind, StateUpdated,
+    ActorErrorData, ActorForked, ActorStarted, ActorTerminated, CallReturned, Data, DropReason, ErrorType, FORMAT,
+    HostCall, HostCallBegun, ReasonRecord, RestartStateKind, StateUpdated,
 };
 use crate::{ActorIndex, ChainEvent, Digest, TheaterId, payload};
 
@@ -24,6 +24,8 @@ pub(super) type Checked = Result<(), String>;
 enum Phase {
     /// Before the first event.
     Empty,
+    /// A fork that has not started.
+    Forked,
     /// In a chain whose beginning was not kept, before the first event that says where it stands.
     Unknown,
     /// An incarnation runs.
@@ -76,10 +78,15 @@ impl Structure {
 
     /// Checks the next event; `None` for one of an unknown type, which may stand anywhere but first.
     pub(super) fn push(&mut self, event: &ChainEvent, data: Option<&Data>) -> Checked {
-        if self.phase == Phase::Empty && !matches!(data, Some(Data::ActorStarted(_))) {
-            return Err("the first event is not actor_started".into());
+        match (self.phase, data) {
+            (Phase::Empty | Phase::Forked, Some(Data::ActorStarted(_)))
+            | (Phase::Empty, Some(Data::ActorForked(_)))
+            | (Phase::Unknown | Phase::Live | Phase::Ended, _) => {}
+            (Phase::Empty, _) => return Err("the first event is not actor_started".into()),
+            (Phase::Forked, _) => return Err("a fork has not started, and this is no actor_started".into()),
         }
         match data {
+            Some(Data::ActorForked(data)) => self.forked(data),
             Some(Data::ActorStarted(data)) => self.started(event, data),
             Some(Data::Call(data)) => self.call_begun(data.message_id.clone()),
             Some(Data::CallReturned(data)) => self.call_returned(data),
@@ -113,15 +120,28 @@ impl Structure {
         }
     }
 
+    fn forked(&mut self, data: &ActorForked) -> Checked {
+        if self.phase != Phase::Empty {
+            return Err("a fork begins in the middle of a chain".into());
+        }
+        self.of_this_actor(data.actor_id)?;
+        if data.of == data.actor_id {
+            return Err("it is a fork of itself".into());
+        }
+        self.phase = Phase::Forked;
+        Ok(())
+    }
+
     fn started(&mut self, event: &ChainEvent, data: &ActorStarted) -> Checked {
         match self.phase {
             Phase::Live => {
                 return Err("an incarnation starts before the one before has ended".into());
             }
-            Phase::Empty if data.incarnation != 1 => {
+            Phase::Empty | Phase::Forked if data.incarnation != 1 => {
                 return Err(format!("the first incarnation is numbered {}", data.incarnation));
             }
-            Phase::Empty | Phase::Unknown | Phase::Ended => {}
+            Phase::Forked if data.parent.is_some() => return Err("a fork has a parent".into()),
+            Phase::Empty | Phase::Forked | Phase::Unknown | Phase::Ended => {}
         }
         if data.actor_id != self.actor {
             return Err(format!("it is the start of another actor, {}", data.actor_id));

@@ -12,4 +12,5 @@ mod project;
 mod run;
 mod signals;
 mod tool;
+mod travel;
 mod tree;
