@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::time::Duration;
 
 use theater_chain::note::HostKey;
 use theater_chain::{ChainStore, MemoryStore};
 use tokio::sync::watch;
 
 use crate::background::Background;
+use crate::compile::{self, CompileCache, CompileEvent, Compiler, Observer};
 use crate::component::Components;
 use crate::engine;
 use crate::flights::Flights;
@@ -76,6 +78,7 @@ pub struct TheaterRuntimeBuilder {
     sources: Arc<dyn Sources>,
     live: u32,
     host_key: Option<HostKey>,
+    compile: compile::Options,
     #[cfg(feature = "testing")]
     pub(crate) failpoints: Option<crate::failpoint::Hook>,
 }
@@ -88,6 +91,7 @@ impl TheaterRuntimeBuilder {
             sources: Arc::new(SystemSources::new()),
             live: LIVE,
             host_key: None,
+            compile: compile::Options::default(),
             #[cfg(feature = "testing")]
             failpoints: None,
         }
@@ -134,6 +138,30 @@ impl TheaterRuntimeBuilder {
         self
     }
 
+    /// Keeps compiled components in a folder, so that a later runtime need not compile them again.
+    /// Without this they are compiled once per runtime.
+    #[must_use]
+    pub fn compile_cache(mut self, cache: CompileCache) -> Self {
+        self.compile.cache = Some(cache);
+        self
+    }
+
+    /// How long a start waits for its component to be compiled (60 s); then it fails. The compile
+    /// itself goes on, so that a later start finds it done.
+    #[must_use]
+    pub fn compile_timeout(mut self, timeout: Duration) -> Self {
+        self.compile.timeout = timeout;
+        self
+    }
+
+    /// Tells `observe` what becomes of each component that is compiled or read from the cache, to be
+    /// shown. It runs on the threads that do this, and must return soon.
+    #[must_use]
+    pub fn on_compile(mut self, observe: impl Fn(&CompileEvent) + Send + Sync + 'static) -> Self {
+        self.compile.observer = Observer::new(observe);
+        self
+    }
+
     /// The interfaces of the handlers that were added so far, in their order; nothing is built. A
     /// handler that cannot be set up is left out: [`TheaterRuntimeBuilder::build`] says why.
     pub fn interfaces(&self) -> Vec<HandlerInterfaces> {
@@ -156,9 +184,13 @@ impl TheaterRuntimeBuilder {
         let journal = Arc::new(Journal::new(self.store));
         let host_key = self.host_key.as_ref().map(|key| key.public().hex());
         let signer = self.host_key.map(|key| (key, self.sources.clone()));
+        let engine_record = engine::record(&engine);
+        let compiler =
+            Compiler::new(engine.clone(), engine_record.config, self.compile, self.sources.clone(), tasks.clone());
         let shared = Shared {
-            engine_record: engine::record(&engine),
+            engine_record,
             host_key,
+            compiler,
             components: Components::new(engine.clone()),
             engine,
             handlers,

@@ -1,11 +1,9 @@
-//! Components: compiled once per digest, off every loop, and linked once per set of handlers.
+//! Components: linked once per set of handlers. Compiling is [`crate::compile`]'s.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
 use theater_chain::Digest;
-use tokio::sync::{OnceCell, Semaphore};
 use wasmtime::Engine;
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker, LinkerInstance};
@@ -16,14 +14,8 @@ use crate::handler::ErasedHandler;
 use crate::interface::InterfaceName;
 use crate::wit_type;
 
-/// The largest component that is accepted, in bytes.
-pub(crate) const MAX_COMPONENT: u64 = 128 << 20;
-
-/// Compiled components that are kept while no actor uses them.
+/// Linked components that are kept while no actor uses them.
 const KEPT: usize = 256;
-
-/// Compiles at a time: each uses several threads of its own.
-const COMPILES: usize = 2;
 
 /// A component with its imports linked to one set of handlers.
 pub struct ActorComponent {
@@ -48,46 +40,15 @@ impl ActorComponent {
 
 type LinkKey = (Digest, Vec<&'static str>);
 
-/// The compiled and linked components of a runtime.
+/// The linked components of a runtime.
 pub(crate) struct Components {
     engine: Engine,
-    compiled: Mutex<HashMap<Digest, Arc<OnceCell<Component>>>>,
     linked: Mutex<HashMap<LinkKey, Arc<ActorComponent>>>,
-    compiles: Semaphore,
 }
 
 impl Components {
     pub(crate) fn new(engine: Engine) -> Self {
-        Self { engine, compiled: Mutex::default(), linked: Mutex::default(), compiles: Semaphore::new(COMPILES) }
-    }
-
-    /// The component, compiled at the first call for its digest; others wait for that one.
-    pub(crate) async fn compile(&self, digest: Digest, bytes: &Bytes) -> Result<Component, String> {
-        let cell = {
-            let mut compiled = lock(&self.compiled);
-            if compiled.len() >= KEPT {
-                compiled.retain(|_, cell| Arc::strong_count(cell) > 1);
-                lock(&self.linked).retain(|_, linked| Arc::strong_count(linked) > 1);
-            }
-            compiled.entry(digest).or_default().clone()
-        };
-        let component = cell
-            .get_or_try_init(|| async {
-                is_component(bytes)?;
-                let _permit = self.compiles.acquire().await.map_err(|error| error.to_string())?;
-                let (engine, bytes) = (self.engine.clone(), bytes.clone());
-                let compiled = tokio::task::spawn_blocking(move || Component::from_binary(&engine, &bytes)).await;
-                match compiled {
-                    Ok(Ok(component)) => Ok(component),
-                    Ok(Err(error)) => Err(format!(
-                        "it cannot be compiled: {}; build it again with `theater build`",
-                        error.root_cause()
-                    )),
-                    Err(_) => Err("the compiler panicked on it".to_owned()),
-                }
-            })
-            .await?;
-        Ok(component.clone())
+        Self { engine, linked: Mutex::default() }
     }
 
     /// The component linked to `listed`, the handlers of the actor in manifest order. `all` are the
@@ -115,20 +76,12 @@ impl Components {
         let defs: Vec<_> = core.iter().chain(listed.iter().flat_map(|handler| handler.exports())).collect();
         let exports = find_exports(&self.engine, component, &pre, &defs)?;
         let linked = Arc::new(ActorComponent { pre, exports });
-        lock(&self.linked).insert(key, linked.clone());
+        let mut known = lock(&self.linked);
+        if known.len() >= KEPT {
+            known.retain(|_, linked| Arc::strong_count(linked) > 1);
+        }
+        known.insert(key, linked.clone());
         Ok(linked)
-    }
-}
-
-/// Tells a component from a core module and from a file that is no WebAssembly, for the message.
-fn is_component(bytes: &[u8]) -> Result<(), String> {
-    match bytes {
-        [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => Ok(()),
-        [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => Err(
-            "it is a core WebAssembly module, not a component; build the guest with `theater build`, which makes one"
-                .to_owned(),
-        ),
-        _ => Err("it is not a WebAssembly file; name the component that `theater build` wrote".to_owned()),
     }
 }
 

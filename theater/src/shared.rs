@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use wasmtime::Engine;
 
 use crate::background::Background;
+use crate::compile::Compiler;
 use crate::component::Components;
 use crate::flights::Flights;
 use crate::handler::ErasedHandler;
@@ -26,6 +27,7 @@ pub(crate) struct Shared {
     /// The public key of the host, where it signs.
     pub(crate) host_key: Option<String>,
     pub(crate) handlers: Vec<Arc<dyn ErasedHandler>>,
+    pub(crate) compiler: Arc<Compiler>,
     pub(crate) components: Components,
     pub(crate) journal: Arc<Journal>,
     pub(crate) sources: Arc<dyn Sources>,

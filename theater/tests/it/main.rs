@@ -1,6 +1,7 @@
 //! The core through its public interface, with handlers of the tests' own.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod compile;
 mod handlers;
 mod host_key;
 mod life;
