@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use cargo_metadata::{CrateType, Message, MetadataCommand, Package, Target};
 
 use crate::BuildError;
-use crate::toolchain::{TARGET, Toolchain};
+use crate::toolchain::{GuestTarget, Toolchain};
 
 /// A guest crate.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(crate) struct Guest {
     pub(crate) name: String,
     /// Where its Cargo.toml is.
     pub(crate) dir: PathBuf,
+    /// What it is compiled for: `[package.metadata.theater] target`, else the plain target.
+    pub(crate) target: GuestTarget,
     manifest: PathBuf,
     workspace: PathBuf,
 }
@@ -33,35 +35,63 @@ pub(crate) fn guests(dir: &Path) -> Result<Vec<Guest>, BuildError> {
     let metadata =
         command.exec().map_err(|source| BuildError::Metadata { dir: dir.to_owned(), source: Box::new(source) })?;
     let workspace = metadata.workspace_root.as_std_path();
-    let mut guests: Vec<Guest> = metadata
-        .workspace_packages()
-        .into_iter()
-        .filter(|package| package.targets.iter().any(is_guest))
-        .map(|package| guest(package, workspace))
-        .collect();
+    let packages = metadata.workspace_packages().into_iter();
+    let guests = packages.filter(|package| package.targets.iter().any(is_guest));
+    let mut guests: Vec<Guest> = guests.map(|package| guest(package, workspace)).collect::<Result<_, _>>()?;
     guests.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(guests)
 }
 
-fn guest(package: &Package, workspace: &Path) -> Guest {
+fn guest(package: &Package, workspace: &Path) -> Result<Guest, BuildError> {
     let manifest = package.manifest_path.clone().into_std_path_buf();
     let dir = manifest.parent().unwrap_or(Path::new(".")).to_owned();
-    Guest { name: package.name.to_string(), dir, manifest, workspace: workspace.to_owned() }
+    let name = package.name.to_string();
+    let target = match package.metadata.get("theater").and_then(|theater| theater.get("target")) {
+        None => GuestTarget::Plain,
+        Some(asked) => {
+            let found = GuestTarget::ALL.into_iter().find(|target| asked.as_str() == Some(target.triple()));
+            found.ok_or_else(|| BuildError::Target { name: name.clone(), target: asked.to_string() })?
+        }
+    };
+    Ok(Guest { name, dir, target, manifest, workspace: workspace.to_owned() })
 }
 
 fn is_guest(target: &Target) -> bool {
     target.crate_types.contains(&CrateType::CDyLib)
 }
 
-/// Compiles these guests of the workspace in `dir` in one run; the core module of each, in the
-/// order of `guests`.
+/// Compiles these guests of the workspace in `dir`, those of one target in one run; what cargo made of
+/// each, in the order of `guests`.
 pub(crate) fn build(
     dir: &Path,
     guests: &[Guest],
     target_dir: Option<&Path>,
     quiet: bool,
 ) -> Result<Vec<PathBuf>, BuildError> {
-    let toolchain = Toolchain::decide(dir)?;
+    let mut modules = BTreeMap::new();
+    for target in GuestTarget::ALL {
+        let guests: Vec<&Guest> = guests.iter().filter(|guest| guest.target == target).collect();
+        if !guests.is_empty() {
+            modules.append(&mut build_for(target, dir, &guests, target_dir, quiet)?);
+        }
+    }
+    guests
+        .iter()
+        .map(|guest| {
+            let module = modules.get(&guest.manifest).cloned();
+            module.ok_or_else(|| BuildError::NoModule { name: guest.name.clone() })
+        })
+        .collect()
+}
+
+fn build_for(
+    target: GuestTarget,
+    dir: &Path,
+    guests: &[&Guest],
+    target_dir: Option<&Path>,
+    quiet: bool,
+) -> Result<BTreeMap<PathBuf, PathBuf>, BuildError> {
+    let toolchain = Toolchain::decide(dir, target)?;
     let mut command = Command::new(program());
     clean_environment(&mut command);
     command.current_dir(dir).args(["build", "--release", "--lib"]);
@@ -70,7 +100,7 @@ pub(crate) fn build(
         command.args(["--package", &guest.name]);
     }
     if let Some(guest) = guests.first() {
-        command.args(["--config", &portable_paths(&guest.workspace)]);
+        command.args(["--config", &portable_paths(&guest.workspace, target)]);
     }
     if let Some(target_dir) = target_dir {
         command.arg("--target-dir").arg(target_dir);
@@ -78,15 +108,8 @@ pub(crate) fn build(
     if quiet {
         command.arg("--quiet");
     }
-    toolchain.apply(&mut command);
-    let modules = run(command, dir)?;
-    guests
-        .iter()
-        .map(|guest| {
-            let module = modules.get(&guest.manifest).cloned();
-            module.ok_or_else(|| BuildError::NoModule { name: guest.name.clone() })
-        })
-        .collect()
+    toolchain.apply(&mut command, target);
+    run(command, dir)
 }
 
 /// Runs `cargo build`; the modules it made or found fresh, by the Cargo.toml they are made from.
@@ -115,7 +138,7 @@ fn run(mut command: Command, dir: &Path) -> Result<BTreeMap<PathBuf, PathBuf>, B
 
 /// The setting that keeps this machine's folders out of the components, whose panics name source
 /// files: so that a component tells nothing about who built it, and is the same from anywhere.
-fn portable_paths(workspace: &Path) -> String {
+fn portable_paths(workspace: &Path, target: GuestTarget) -> String {
     let home = env::home_dir().map(|home| home.join(".cargo"));
     let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from).or(home);
     let beside_workspace = workspace.parent().map(Path::to_owned);
@@ -126,7 +149,7 @@ fn portable_paths(workspace: &Path) -> String {
         .filter(|(from, _)| !from.contains(|c: char| c == '\'' || c.is_control()))
         .map(|(from, to)| format!("'--remap-path-prefix={from}={to}'"))
         .collect();
-    format!("target.{TARGET}.rustflags=[{}]", flags.join(","))
+    format!("target.{}.rustflags=[{}]", target.triple(), flags.join(","))
 }
 
 fn program() -> OsString {

@@ -56,12 +56,25 @@ pub enum BuildError {
         /// The name.
         name: String,
     },
+    /// A guest asks for a target that no actor is built for.
+    #[error(
+        "`{name}` asks for the target {target:?}: `[package.metadata.theater] target` is \"wasm32-wasip2\" for a \
+         guest that needs WASI, and is left out otherwise"
+    )]
+    Target {
+        /// The guest.
+        name: String,
+        /// What stands in its Cargo.toml.
+        target: String,
+    },
     /// There is no way to compile for WebAssembly here.
     #[error(
-        "no Rust for wasm32-unknown-unknown: {tried}. Run `rustup target add wasm32-unknown-unknown`, \
-         or install the library sources of your Rust (Debian: rustc-web and rust-web-src)"
+        "no Rust for {target}: {tried}. Run `rustup target add {target}`, or, for wasm32-unknown-unknown, \
+         install the library sources of your Rust (Debian: rustc-web and rust-web-src)"
     )]
     NoToolchain {
+        /// The target.
+        target: &'static str,
         /// What was tried, and why it does not do.
         tried: String,
     },

@@ -8,6 +8,7 @@ use std::process;
 use crate::BuildError;
 use crate::cargo::{self, Guest};
 use crate::component::{check_actor, componentize};
+use crate::toolchain::GuestTarget;
 
 /// How to build guests. `Options::default()` is what a user at a terminal wants.
 #[derive(Clone, Debug, Default)]
@@ -33,7 +34,7 @@ pub fn build_guest(crate_dir: &Path, options: &Options) -> Result<PathBuf, Build
     let [guest] = guests;
     let file = options.component.clone().unwrap_or_else(|| beside_manifest(&guest));
     for module in &modules {
-        write_component(&guest.name, module, &file)?;
+        write_component(&guest, module, &file)?;
     }
     if !options.quiet {
         eprintln!("wrote {}", file.display());
@@ -97,7 +98,7 @@ pub(crate) fn build_all(
     let modules = cargo::build(&dir, &guests, options.target_dir.as_deref(), options.quiet)?;
     let write = |(guest, module): (Guest, PathBuf)| {
         let file = place(&guest);
-        write_component(&guest.name, &module, &file)?;
+        write_component(&guest, &module, &file)?;
         Ok((guest, file))
     };
     guests.into_iter().zip(modules).map(write).collect()
@@ -113,14 +114,17 @@ fn beside_manifest(guest: &Guest) -> PathBuf {
     dir.join(format!("{}.wasm", guest.name))
 }
 
-fn write_component(name: &str, module: &Path, file: &Path) -> Result<(), BuildError> {
+fn write_component(guest: &Guest, module: &Path, file: &Path) -> Result<(), BuildError> {
     let write = || {
-        let module = fs::read(module).map_err(BuildError::io("read", module))?;
-        let component = componentize(&module)?;
+        let built = fs::read(module).map_err(BuildError::io("read", module))?;
+        let component = match guest.target {
+            GuestTarget::Plain => componentize(&built)?,
+            GuestTarget::Wasi => built,
+        };
         check_actor(&component)?;
         replace(file, &component)
     };
-    write().map_err(|source| BuildError::Guest { name: name.to_owned(), source: Box::new(source) })
+    write().map_err(|source| BuildError::Guest { name: guest.name.clone(), source: Box::new(source) })
 }
 
 /// Writes the file by rename, so that nobody sees half of it; a file with these bytes is left alone.

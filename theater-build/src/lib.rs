@@ -4,7 +4,15 @@
 //! `cargo` for the target `wasm32-unknown-unknown`, says on standard error what it does, and turns
 //! the core module into a component, in which no path of the building machine is left (for that it
 //! sets `target.wasm32-unknown-unknown.rustflags`, beside those of the user's cargo configuration;
-//! RUSTFLAGS in the environment are meant for the host and dropped). It is not for other languages than Rust: for those, their own
+//! RUSTFLAGS in the environment are meant for the host and dropped). A guest that needs WASI says so in
+//! its Cargo.toml, and is compiled for that target then:
+//!
+//! ```toml
+//! [package.metadata.theater]
+//! target = "wasm32-wasip2"
+//! ```
+//!
+//! It is not for other languages than Rust: for those, their own
 //! tools make the component.
 //!
 //! ```no_run

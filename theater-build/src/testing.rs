@@ -27,6 +27,21 @@ pub fn component(name: &str) -> PathBuf {
     }
 }
 
+/// The component of the guest `name` in this repository's `actors/wasi`, a workspace of its own: its
+/// guests need Rust's target `wasm32-wasip2`, the others do not.
+///
+/// # Panics
+/// The guests do not build, or none has this name.
+#[track_caller]
+pub fn wasi_component(name: &str) -> PathBuf {
+    static BUILT: OnceLock<BTreeMap<String, Actor>> = OnceLock::new();
+    let guests = BUILT.get_or_init(|| build(&sources().join("wasi"), "wasi-guests"));
+    match guests.get(name) {
+        Some(guest) => guest.component.clone(),
+        None => panic!("no guest `{name}` in {}: there are {:?}", sources().join("wasi").display(), guests.keys()),
+    }
+}
+
 /// The manifest of the actor `name`, in a copy of its folder under `<target>/guests` with the
 /// components in place: `<target>/guests/bank/bank.toml`, for example, whose children's manifests
 /// are beside it.
@@ -68,35 +83,37 @@ struct Actor {
 
 fn actors() -> &'static BTreeMap<String, Actor> {
     static BUILT: OnceLock<BTreeMap<String, Actor>> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let target = target_dir();
-        let out = target.join("guests");
-        must(fs::create_dir_all(&out), "create", &out);
-        // Held until the end of this function: another process waits here, then finds all fresh.
-        let lock_file = out.join("lock");
-        let lock = must(File::create(&lock_file), "create", &lock_file);
-        must(lock.lock(), "lock", &lock_file);
-        let options = Options {
-            // Not the host's own target folder: the outer cargo may hold its lock.
-            target_dir: Some(target.join("guest-build")),
-            quiet: true,
-            ..Options::default()
-        };
-        install(&out, &options)
-    })
+    BUILT.get_or_init(|| build(&sources(), "guests"))
 }
 
-fn install(out: &Path, options: &Options) -> BTreeMap<String, Actor> {
-    let sources = sources();
+/// Builds the workspace in `sources` into `<target>/<out>`.
+fn build(sources: &Path, out: &str) -> BTreeMap<String, Actor> {
+    let target = target_dir();
+    let out = target.join(out);
+    must(fs::create_dir_all(&out), "create", &out);
+    // Held until the end of this function: another process waits here, then finds all fresh.
+    let lock_file = out.join("lock");
+    let lock = must(File::create(&lock_file), "create", &lock_file);
+    must(lock.lock(), "lock", &lock_file);
+    let options = Options {
+        // Not the host's own target folder: the outer cargo may hold its lock.
+        target_dir: Some(target.join("guest-build")),
+        quiet: true,
+        ..Options::default()
+    };
+    install(sources, &out, &options)
+}
+
+fn install(sources: &Path, out: &Path, options: &Options) -> BTreeMap<String, Actor> {
     let place = |guest: &Guest| out.join(format!("{}.wasm", guest.name));
-    let built = match build_all(&sources, options, place) {
+    let built = match build_all(sources, options, place) {
         Ok(built) => built,
         Err(error) => panic!("the actors do not build: {}", causes(&error)),
     };
     built
         .into_iter()
         .map(|(Guest { name, dir, .. }, component)| {
-            let place = out.join(dir.strip_prefix(&sources).unwrap_or(Path::new("")));
+            let place = out.join(dir.strip_prefix(sources).unwrap_or(Path::new("")));
             copy_data(&dir, &place);
             copy(&component, &place.join(format!("{name}.wasm")));
             let manifest = place.join(format!("{name}.toml"));

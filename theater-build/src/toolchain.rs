@@ -1,5 +1,5 @@
-//! Which Rust compiles for `wasm32-unknown-unknown`: the installed one, the installed one after
-//! `rustup target add`, or one that has the sources of its libraries and compiles them too (a
+//! Which Rust compiles for a guest's target: the installed one, the installed one after `rustup target
+//! add`, or, for the plain target, one that has the sources of its libraries and compiles them too (a
 //! distribution's Rust, for which rustup has nothing).
 
 use std::env;
@@ -10,8 +10,27 @@ use std::process::Command;
 
 use crate::{BuildError, cargo};
 
-/// The target of all guests: no WASI, so a component imports only what its actor calls.
-pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
+/// What a guest is compiled for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GuestTarget {
+    /// No WASI, so that a component imports only what its actor calls. cargo makes a core module.
+    Plain,
+    /// WASI 0.2, for guests that use what of Rust's standard library needs a system, or crates that do.
+    /// cargo makes a component.
+    Wasi,
+}
+
+impl GuestTarget {
+    pub(crate) const ALL: [Self; 2] = [Self::Plain, Self::Wasi];
+
+    /// As rustc calls it.
+    pub(crate) fn triple(self) -> &'static str {
+        match self {
+            Self::Plain => "wasm32-unknown-unknown",
+            Self::Wasi => "wasm32-wasip2",
+        }
+    }
+}
 
 /// How to compile guests.
 #[derive(Debug)]
@@ -24,28 +43,38 @@ pub(crate) enum Toolchain {
 
 impl Toolchain {
     /// Decides for the crate in `dir` (a `rust-toolchain.toml` there counts).
-    pub(crate) fn decide(dir: &Path) -> Result<Self, BuildError> {
+    pub(crate) fn decide(dir: &Path, target: GuestTarget) -> Result<Self, BuildError> {
         let rustc = env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc"));
-        if has_target(&rustc, dir) {
+        if has_target(&rustc, dir, target) {
             return Ok(Self::Installed);
         }
         let mut tried = vec![format!("`{}` does not have it", rustc.display())];
-        match add_target(dir) {
-            Ok(()) if has_target(&rustc, dir) => return Ok(Self::Installed),
+        match add_target(dir, target) {
+            Ok(()) if has_target(&rustc, dir, target) => return Ok(Self::Installed),
             Ok(()) => tried.push("rustup added it to another toolchain".to_owned()),
             Err(why) => tried.push(why),
         }
+        let no_toolchain =
+            |tried: &[String]| BuildError::NoToolchain { target: target.triple(), tried: tried.join("; ") };
+        if target == GuestTarget::Wasi {
+            // Its standard library needs a C library, which the sources do not have.
+            return Err(no_toolchain(&tried));
+        }
         let found = distribution_compilers(rustc).into_iter().find_map(|rustc| with_library_sources(&rustc, dir));
         if let Some(Self::BuildStd { rustc, .. }) = &found {
-            eprintln!("building the standard library for {TARGET} with {} from its sources", rustc.display());
+            eprintln!(
+                "building the standard library for {} with {} from its sources",
+                target.triple(),
+                rustc.display()
+            );
         }
         tried.push("no compiler with its library sources was found".to_owned());
-        found.ok_or_else(|| BuildError::NoToolchain { tried: tried.join("; ") })
+        found.ok_or_else(|| no_toolchain(&tried))
     }
 
     /// Arguments and environment for `cargo build`.
-    pub(crate) fn apply(&self, command: &mut Command) {
-        command.args(["--target", TARGET]);
+    pub(crate) fn apply(&self, command: &mut Command, target: GuestTarget) {
+        command.args(["--target", target.triple()]);
         if let Self::BuildStd { rustc, linker } = self {
             command
                 .arg("-Zbuild-std=std,panic_abort")
@@ -66,17 +95,17 @@ fn print(rustc: &OsString, dir: &Path, what: &[&str]) -> Option<String> {
     output.status.success().then(|| text.trim().to_owned())
 }
 
-fn has_target(rustc: &OsString, dir: &Path) -> bool {
-    print(rustc, dir, &["--print", "target-libdir", "--target", TARGET])
+fn has_target(rustc: &OsString, dir: &Path, target: GuestTarget) -> bool {
+    print(rustc, dir, &["--print", "target-libdir", "--target", target.triple()])
         .and_then(|libraries| fs::read_dir(libraries).ok())
         .is_some_and(|entries| {
             entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-"))
         })
 }
 
-fn add_target(dir: &Path) -> Result<(), String> {
-    eprintln!("running `rustup target add {TARGET}`");
-    let status = Command::new("rustup").current_dir(dir).args(["target", "add", TARGET]).status();
+fn add_target(dir: &Path, target: GuestTarget) -> Result<(), String> {
+    eprintln!("running `rustup target add {}`", target.triple());
+    let status = Command::new("rustup").current_dir(dir).args(["target", "add", target.triple()]).status();
     match status {
         Ok(status) if status.success() => Ok(()),
         Ok(_) => Err("rustup could not add it".to_owned()),
