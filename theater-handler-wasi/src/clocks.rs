@@ -30,11 +30,13 @@ pub(crate) fn link(host: &mut HostLinker<'_, WasiHandler>) -> Result<()> {
         |_: Wasi<'_>, ()| Ok((WALL_RESOLUTION,)),
     )?;
     host.foreign("wasi:clocks/monotonic-clock@0.2.12")?
-        .func("now", Effect::Read, |call: Wasi<'_>, ()| Ok((nanoseconds(call.monotonic()),)))?
+        .func("now", Effect::Read, |mut call: Wasi<'_>, ()| Ok((nanoseconds(monotonic(&mut call)),)))?
         .func("resolution", Effect::Read, |_: Wasi<'_>, ()| Ok((1_u64,)))?
+        // A call that begins again after a crash has its timers again.
+        .in_call()
         .func("subscribe-instant", Effect::Read, |call: Wasi<'_>, (at,): (u64,)| timer(call, Duration::from_nanos(at)))?
-        .func("subscribe-duration", Effect::Read, |call: Wasi<'_>, (wait,): (u64,)| {
-            let at = call.monotonic().saturating_add(Duration::from_nanos(wait));
+        .func("subscribe-duration", Effect::Read, |mut call: Wasi<'_>, (wait,): (u64,)| {
+            let at = monotonic(&mut call).saturating_add(Duration::from_nanos(wait));
             timer(call, at)
         })?;
     Ok(())
@@ -45,7 +47,24 @@ fn wall(call: Wasi<'_>, (): ()) -> Result<(Datetime,)> {
     Ok((Datetime { seconds: now.as_secs(), nanoseconds: now.subsec_nanos() },))
 }
 
-/// The monotonic clock lasts 584 years.
+/// The guests' monotonic clock: the runtime's, but begun at the time of day, so that it goes on where
+/// a call begins again in another process.
+pub(crate) fn monotonic(call: &mut Wasi<'_>) -> Duration {
+    let (day, now) = (Duration::from_millis(call.wall_ms()), call.monotonic());
+    let begun = call.state().clock.get_or_insert(Begun { day, at: now });
+    begun.day + now.saturating_sub(begun.at)
+}
+
+/// When an actor first asked for the time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Begun {
+    /// On the wall clock.
+    day: Duration,
+    /// On the runtime's monotonic clock.
+    at: Duration,
+}
+
+/// The clock lasts until the year 2554.
 fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

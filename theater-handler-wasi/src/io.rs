@@ -8,6 +8,7 @@ use theater::wasmtime;
 use theater::wasmtime::component::{ComponentType, Lower};
 use theater::{Effect, Handle, HostLinker, Result};
 
+use crate::clocks;
 use crate::handles::{InputStream, IoError, OutputStream, Pollable, STDERR, ready};
 use crate::timers::Timers;
 use crate::{Wasi, WasiHandler};
@@ -84,7 +85,7 @@ async fn poll(mut call: Wasi<'_>, (pollables,): (Vec<Handle<Pollable>>,)) -> Res
 }
 
 fn left(call: &mut Wasi<'_>, pollable: &Handle<Pollable>) -> Duration {
-    let now = call.monotonic();
+    let now = clocks::monotonic(call);
     call.instance::<Timers>().left(pollable.number(), now)
 }
 

@@ -48,6 +48,7 @@ use theater::{Call, ConfigFault, Denied, ExitReason, Handler, HostLinker, NoPerm
 
 pub use config::WasiConfig;
 
+use crate::clocks::Begun;
 use crate::output::{Output, Writer};
 
 /// The WASI handler.
@@ -69,6 +70,7 @@ type Wasi<'a> = Call<'a, WasiHandler>;
 pub struct WasiState {
     config: WasiConfig,
     writer: Writer,
+    clock: Option<Begun>,
     log: Log,
     stdout: Output,
     stderr: Output,
@@ -93,6 +95,7 @@ impl Handler for WasiHandler {
         Ok(WasiState {
             config,
             writer: Writer { actor: cx.actor_id(), name: cx.actor_name().to_owned() },
+            clock: None,
             log: Log::default(),
             stdout: Output::new(LogLevel::Info),
             stderr: Output::new(LogLevel::Warn),
