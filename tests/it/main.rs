@@ -9,6 +9,7 @@ mod hostile;
 mod lifecycle;
 mod otp;
 mod policy;
+mod recovery;
 mod refusals;
 mod signed;
 mod storms;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod alone;
+mod crashing;
 mod passers_by;
 mod tapped;
 
@@ -23,6 +24,7 @@ use theater_replay::{Part, Replayer};
 use theater_supervision_policy::DecisionAudit;
 
 pub use alone::alone;
+pub use crashing::Crashing;
 pub use passers_by::{PassersBy, resident};
 pub use tapped::Tapped;
 

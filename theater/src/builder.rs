@@ -81,6 +81,8 @@ pub struct TheaterRuntimeBuilder {
     compile: compile::Options,
     #[cfg(feature = "testing")]
     pub(crate) failpoints: Option<crate::failpoint::Hook>,
+    #[cfg(feature = "testing")]
+    pub(crate) each_alone: bool,
 }
 
 impl TheaterRuntimeBuilder {
@@ -94,6 +96,8 @@ impl TheaterRuntimeBuilder {
             compile: compile::Options::default(),
             #[cfg(feature = "testing")]
             failpoints: None,
+            #[cfg(feature = "testing")]
+            each_alone: false,
         }
     }
 
@@ -181,7 +185,13 @@ impl TheaterRuntimeBuilder {
         let failed = |error: &dyn std::fmt::Display| BuildError::Engine(error.to_string());
         let engine = engine::build(self.live).map_err(|error| failed(&error))?;
         let background = Background::new().map_err(|error| failed(&error))?;
-        let journal = Arc::new(Journal::new(self.store));
+        #[cfg_attr(not(feature = "testing"), expect(unused_mut, reason = "tests change it"))]
+        let mut journal = Journal::new(self.store);
+        #[cfg(feature = "testing")]
+        {
+            journal.each_alone = self.each_alone;
+        }
+        let journal = Arc::new(journal);
         let host_key = self.host_key.as_ref().map(|key| key.public().hex());
         let signer = self.host_key.map(|key| (key, self.sources.clone()));
         let engine_record = engine::record(&engine);

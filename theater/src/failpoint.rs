@@ -70,6 +70,16 @@ mod hooked {
         }
     }
 
+    impl TheaterRuntimeBuilder {
+        /// Commits each event, and what goes with it, by itself, so that a store that fails has the
+        /// process go down between any two.
+        #[must_use]
+        pub fn each_alone(mut self) -> Self {
+            self.each_alone = true;
+            self
+        }
+    }
+
     impl TheaterRuntime {
         /// Kills an actor as a fault of its host does: nobody asked for it, so its supervisor
         /// decides. Does not wait; one that is not alive stays as it is.

@@ -113,6 +113,9 @@ pub(crate) struct Journal {
     seal: AtomicU64,
     /// Whether the store had no actor in it before this process wrote to it.
     began_empty: OnceLock<bool>,
+    /// Each entry is a commit of its own, so that a test has the process go down between any two.
+    #[cfg(feature = "testing")]
+    pub(crate) each_alone: bool,
     progress: watch::Sender<Progress>,
 }
 
@@ -127,6 +130,8 @@ impl Journal {
             closed: AtomicBool::new(false),
             seal: AtomicU64::new(0),
             began_empty: OnceLock::new(),
+            #[cfg(feature = "testing")]
+            each_alone: false,
             progress: watch::Sender::default(),
         }
     }
@@ -239,10 +244,7 @@ impl Journal {
             Err(failure) => return self.failed(failure),
         };
         loop {
-            let (entries, position) = {
-                let mut queue = self.lock();
-                (std::mem::take(&mut queue.entries), queue.position)
-            };
+            let (entries, position) = self.take();
             let closed = self.closed.load(Ordering::SeqCst);
             let due = heads.as_ref().and_then(TreeHeads::due);
             let now = closed || self.seal.load(Ordering::SeqCst) > self.progress.borrow().signed;
@@ -269,6 +271,18 @@ impl Journal {
                 progress.signed = if signed { position } else { progress.signed };
             });
         }
+    }
+
+    /// What is queued, and the position of the last of it.
+    fn take(&self) -> (Vec<Entry>, u64) {
+        let mut queue = self.lock();
+        #[cfg(feature = "testing")]
+        if self.each_alone && queue.entries.len() > 1 {
+            let later = queue.entries.split_off(1);
+            let position = queue.position - later.len() as u64;
+            return (std::mem::replace(&mut queue.entries, later), position);
+        }
+        (std::mem::take(&mut queue.entries), queue.position)
     }
 
     /// Waits for something to write, or until it is time to sign what was written.

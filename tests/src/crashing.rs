@@ -1,0 +1,75 @@
+//! A store as it is left by a process that goes down.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use theater::chain::{ActorEntry, Answered, ChainEvent, Commit, PendingMessage};
+use theater::{ChainStore, Digest, StoreError, TheaterId};
+
+/// Keeps so many commits and none after them: what the process did later never was.
+#[derive(Clone)]
+pub struct Crashing {
+    store: Arc<dyn ChainStore>,
+    left: Arc<AtomicU64>,
+}
+
+impl Crashing {
+    /// Keeps nothing from now on.
+    pub fn go_down(&self) {
+        self.left.store(0, Ordering::SeqCst);
+    }
+
+    /// Keeps `commits` commits.
+    pub fn after(commits: u64, store: Arc<dyn ChainStore>) -> Self {
+        Self { store, left: Arc::new(AtomicU64::new(commits)) }
+    }
+}
+
+#[async_trait]
+impl ChainStore for Crashing {
+    async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
+        let left = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        match left {
+            Ok(_) => self.store.commit(commit).await,
+            Err(_) => Err(StoreError::Io("the process went down".into())),
+        }
+    }
+
+    async fn actor(&self, actor: TheaterId) -> Result<Option<ActorEntry>, StoreError> {
+        self.store.actor(actor).await
+    }
+
+    async fn actors(&self, after: Option<TheaterId>, max: usize) -> Result<Vec<ActorEntry>, StoreError> {
+        self.store.actors(after, max).await
+    }
+
+    async fn children(&self, parent: TheaterId, max: usize) -> Result<Vec<ActorEntry>, StoreError> {
+        self.store.children(parent, max).await
+    }
+
+    async fn events(&self, actor: TheaterId, from: u64, max: usize) -> Result<Vec<ChainEvent>, StoreError> {
+        self.store.events(actor, from, max).await
+    }
+
+    async fn state(&self, hash: Digest) -> Result<Option<Bytes>, StoreError> {
+        self.store.state(hash).await
+    }
+
+    async fn component(&self, digest: Digest) -> Result<Option<Bytes>, StoreError> {
+        self.store.component(digest).await
+    }
+
+    async fn manifest(&self, digest: Digest) -> Result<Option<Bytes>, StoreError> {
+        self.store.manifest(digest).await
+    }
+
+    async fn pending(&self, receiver: Option<TheaterId>, max: usize) -> Result<Vec<PendingMessage>, StoreError> {
+        self.store.pending(receiver, max).await
+    }
+
+    async fn answered(&self, message_id: &str) -> Result<Option<Answered>, StoreError> {
+        self.store.answered(message_id).await
+    }
+}
