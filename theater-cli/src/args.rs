@@ -107,6 +107,24 @@ pub(crate) struct RunArgs {
     /// Print each answer as base64 text: any bytes on one line.
     #[arg(long, requires = "send")]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) cache: CacheArgs,
+}
+
+/// Where the commands that run actors keep compiled components.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CacheArgs {
+    /// Keep compiled components in this folder, so that later runs start without compiling them. Default:
+    /// `theater/compiled` in the user's cache folder ($XDG_CACHE_HOME, else ~/.cache).
+    ///
+    /// It has 1 GiB at most; what was not used for longest is removed first. Several runs may share it,
+    /// and it may be removed at any time. It must be yours, and yours alone to write: code from it runs as
+    /// this program does. No actor may be let near it.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache: Option<PathBuf>,
+    /// Keep no compiled components.
+    #[arg(long, conflicts_with = "cache")]
+    pub(crate) no_cache: bool,
 }
 
 /// Where the commands that look find a record.

@@ -29,6 +29,8 @@
 //! Exit status: 0 yes, 1 no, 2 could not tell (a mistake in the command line included). Every
 //! command that a program may read has `--json`.
 //!
+//! Commands that run actors keep compiled components in the user's cache folder; see `--cache`.
+//!
 //! # The folder of a run
 //!
 //! `run` keeps the chains in a folder, `.theater` beside the manifest where `--data` names no other:
@@ -40,6 +42,7 @@ mod args;
 mod build;
 mod bundle;
 mod client;
+mod compiling;
 mod control;
 mod failure;
 mod inspect;

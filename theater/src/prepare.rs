@@ -7,7 +7,7 @@ use bytes::Bytes;
 use theater_chain::Digest;
 
 use crate::actor::{Actor, Made};
-use crate::compile::MAX_COMPONENT;
+use crate::compile::{MAX_COMPONENT, NotCompiled};
 use crate::core_exports::{self, INIT};
 use crate::error::SpawnError;
 use crate::handler::{ErasedHandler, Holder};
@@ -46,7 +46,11 @@ pub(crate) async fn prepare(
         path: file.clone(),
         reason,
     };
-    let component = shared.compiler.compile(component_digest, &component_bytes, &file).await.map_err(bad_file)?;
+    let component = shared.compiler.compile(component_digest, &component_bytes, &file).await;
+    let component = component.map_err(|error| match error {
+        NotCompiled::Refused(reason) => bad_file(reason.to_string()),
+        NotCompiled::Closing => SpawnError::ShuttingDown,
+    })?;
     let link = |reason: String| SpawnError::Link {
         manifest: manifest.path.display().to_string(),
         component: file.display().to_string(),

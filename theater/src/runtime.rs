@@ -44,6 +44,7 @@ struct Owner(Arc<Shared>);
 impl Drop for Owner {
     fn drop(&mut self) {
         self.0.tree.close();
+        self.0.compiler.close();
         for root in self.0.tree.roots() {
             stop::kill(&root, KillCause::Host, StoppedBy::Operator);
         }
@@ -248,9 +249,11 @@ impl TheaterRuntime {
     /// The store failed.
     pub async fn shutdown(&self) -> Result<(), StoreError> {
         self.shared.tree.close();
+        self.shared.compiler.close();
         let roots = self.shared.tree.roots();
         let stops = roots.iter().map(|root| stop::stop(root, stop::default_time(root), StoppedBy::Operator));
         futures_util::future::join_all(stops).await;
+        self.shared.compiler.kept().await;
         self.shared.journal.sealed().await
     }
 
@@ -261,6 +264,7 @@ impl TheaterRuntime {
     /// The store failed.
     pub async fn kill(&self) -> Result<(), StoreError> {
         self.shared.tree.close();
+        self.shared.compiler.close();
         let roots = self.shared.tree.roots();
         for root in &roots {
             stop::kill(root, KillCause::Host, StoppedBy::Operator);

@@ -26,6 +26,7 @@ use self::input::Input;
 use self::signals::Signals;
 use self::socket::Socket;
 use crate::args::RunArgs;
+use crate::compiling;
 use crate::failure::{Failure, Outcome, Status};
 use crate::output::say;
 
@@ -36,6 +37,7 @@ pub(crate) fn run(args: RunArgs, builder: TheaterRuntimeBuilder, quiet: bool) ->
     let manifest = ManifestConfig::from_file(&args.manifest)?;
     let dir = args.data.clone().unwrap_or_else(|| manifest.folder().join(".theater"));
     let input = args.send.as_deref().map(Input::open).transpose()?;
+    let builder = compiling::set_up(builder, &args.cache, quiet)?;
     let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let tokio = tokio.map_err(|error| Failure::new("the system refuses what a runtime needs").because(&error))?;
     let outcome = tokio.block_on(tree(args, manifest, builder, dir, input, quiet));

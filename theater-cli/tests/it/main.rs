@@ -4,6 +4,7 @@
 
 mod broken;
 mod bundle;
+mod cache;
 mod control;
 mod crash;
 mod look;

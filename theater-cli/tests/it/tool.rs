@@ -12,6 +12,8 @@ use serde_json::Value;
 /// A folder with actors, and the program run in it.
 pub(crate) struct Place {
     dir: tempfile::TempDir,
+    /// The user's cache folder; all tests share one.
+    pub(crate) cache: PathBuf,
 }
 
 /// What a program that has ended said.
@@ -24,7 +26,7 @@ pub(crate) struct Said {
 
 impl Place {
     pub(crate) fn empty() -> Self {
-        Self { dir: tempfile::tempdir().unwrap() }
+        Self { dir: tempfile::tempdir().unwrap(), cache: Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache") }
     }
 
     /// A folder in which these actors lie side by side.
@@ -47,6 +49,7 @@ impl Place {
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_theater"));
         command.current_dir(self.path()).args(args).env_remove("THEATER_LOG").env_remove("RUST_BACKTRACE");
+        command.env("XDG_CACHE_HOME", &self.cache);
         command
     }
 

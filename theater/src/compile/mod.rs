@@ -21,7 +21,7 @@ use futures_util::future::{BoxFuture, Shared};
 use sha2::{Digest as _, Sha256};
 use theater_chain::Digest;
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot, watch};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -49,6 +49,9 @@ const LEAST: u32 = ROOM / 2;
 /// Entries of the cache that are read at a time.
 const LOADS: usize = 4;
 
+/// How long the end of a runtime waits for entries of the cache that are being written.
+const KEEP: Duration = Duration::from_secs(1);
+
 /// How often it is told that a compile still runs.
 const TELL: Duration = Duration::from_secs(1);
 
@@ -67,8 +70,23 @@ impl Default for Options {
     }
 }
 
+/// Why there is no component.
+#[derive(Debug, Clone)]
+pub(crate) enum NotCompiled {
+    /// The reason, and what to do.
+    Refused(Arc<str>),
+    /// The runtime is shutting down, and nobody waits for a compile then.
+    Closing,
+}
+
+impl From<String> for NotCompiled {
+    fn from(reason: String) -> Self {
+        Self::Refused(reason.into())
+    }
+}
+
 /// A compilation under way or done. It goes on when nobody waits for it any more.
-type Flight = Shared<BoxFuture<'static, Result<Component, Arc<str>>>>;
+type Flight = Shared<BoxFuture<'static, Result<Component, NotCompiled>>>;
 
 /// A flight, and when it was last asked for.
 struct Known {
@@ -108,6 +126,9 @@ pub(crate) struct Compiler {
     room: Arc<Semaphore>,
     loads: Semaphore,
     warned: AtomicBool,
+    closing: watch::Sender<bool>,
+    /// Entries of the cache that are being written.
+    keeping: watch::Sender<usize>,
 }
 
 impl Compiler {
@@ -128,6 +149,8 @@ impl Compiler {
             room: Arc::new(Semaphore::new(ROOM as usize)),
             loads: Semaphore::new(LOADS),
             warned: AtomicBool::new(false),
+            closing: watch::Sender::new(false),
+            keeping: watch::Sender::new(0),
         })
     }
 
@@ -138,26 +161,47 @@ impl Compiler {
         digest: Digest,
         bytes: &Bytes,
         file: &Path,
-    ) -> Result<Component, String> {
+    ) -> Result<Component, NotCompiled> {
         check(bytes)?;
         let flight = self.flight(digest, bytes, file);
+        if let Some(Ok(component)) = flight.peek() {
+            return Ok(component.clone());
+        }
         let timeout = self.options.timeout;
-        match within(&*self.sources, timeout, flight.clone()).await {
+        let mut closing = self.closing.subscribe();
+        let compiled = tokio::select! {
+            biased;
+            compiled = within(&*self.sources, timeout, flight.clone()) => compiled,
+            _ = closing.wait_for(|closing| *closing) => return Err(NotCompiled::Closing),
+        };
+        match compiled {
             Some(Ok(component)) => Ok(component),
-            Some(Err(reason)) => {
+            Some(Err(error)) => {
                 // The next one tries again.
                 let mut flights = self.flights();
                 if flights.known.get(&digest).is_some_and(|known| known.flight.ptr_eq(&flight)) {
                     flights.known.remove(&digest);
                 }
-                Err(reason.to_string())
+                Err(error)
             }
-            None => Err(format!(
+            None => Err(NotCompiled::from(format!(
                 "it was not compiled within {}, the runtime's compile timeout; compiling goes on, so a later start may \
                  find it done",
                 humantime::format_duration(timeout)
-            )),
+            ))),
         }
+    }
+
+    /// Has everybody leave who waits for a component.
+    pub(crate) fn close(&self) {
+        self.closing.send_replace(true);
+    }
+
+    /// Waits until what has been compiled is in the cache, for a short time: it only saves time later.
+    pub(crate) async fn kept(&self) {
+        let mut keeping = self.keeping.subscribe();
+        let kept = keeping.wait_for(|keeping| *keeping == 0);
+        within(&*self.sources, KEEP, kept).await;
     }
 
     fn flight(self: &Arc<Self>, digest: Digest, bytes: &Bytes, file: &Path) -> Flight {
@@ -172,21 +216,21 @@ impl Compiler {
         let event = CompileEvent { component: file.to_owned(), digest, bytes: bytes.len(), step: CompileStep::Begun };
         #[expect(clippy::disallowed_methods, reason = "a task of the runtime: whoever waits may go")]
         let task = self.tasks.spawn(self.clone().fly(bytes.clone(), event));
-        let flight = async move { task.await.unwrap_or_else(|_| Err("the runtime is shutting down".into())) };
+        let flight = async move { task.await.unwrap_or(Err(NotCompiled::Closing)) };
         let flight = flight.boxed().shared();
         flights.known.insert(digest, Known { flight: flight.clone(), used });
         flight
     }
 
     /// From the cache, else compiled.
-    async fn fly(self: Arc<Self>, bytes: Bytes, event: CompileEvent) -> Result<Component, Arc<str>> {
+    async fn fly(self: Arc<Self>, bytes: Bytes, event: CompileEvent) -> Result<Component, NotCompiled> {
         let key = self.key(event.digest);
         if let Some(component) = self.load(key, &event).await {
             return Ok(component);
         }
         let wanted = u32::try_from(bytes.len() >> 20).unwrap_or(ROOM).clamp(LEAST, ROOM);
         // The permit is given back when the compile is over, however long that takes.
-        let permit = self.room.clone().acquire_many_owned(wanted).await.map_err(|error| error.to_string())?;
+        let permit = self.room.clone().acquire_many_owned(wanted).await.map_err(|_| NotCompiled::Closing)?;
         self.tell(&event, CompileStep::Begun);
         let begun = self.sources.monotonic();
         let (send, mut compiled) = oneshot::channel();
@@ -195,18 +239,20 @@ impl Compiler {
             let took = compiler.sources.monotonic().saturating_sub(begun);
             compiler.tell_end(&told, &compiled, took);
             let component = compiled.as_ref().ok().cloned();
+            compiler.keeping.send_modify(|keeping| *keeping += 1);
             // Whoever waits does not wait for the disk.
             let _ = send.send(compiled);
             if let Some(component) = component {
                 compiler.keep(&component, key, &told);
             }
+            compiler.keeping.send_modify(|keeping| *keeping -= 1);
             drop(permit);
         })?;
         loop {
             tokio::select! {
                 biased;
                 compiled = &mut compiled => {
-                    return Ok(compiled.map_err(|_| "the compiler panicked on it".to_owned())??);
+                    return Ok(compiled.map_err(|_| NotCompiled::Closing)??);
                 }
                 () = self.sources.sleep(TELL) => {
                     self.tell(&event, CompileStep::Running(self.sources.monotonic().saturating_sub(begun)));
@@ -225,6 +271,7 @@ impl Compiler {
         let loaded = tokio::task::spawn_blocking(move || cache.load(&engine, &key)).await.ok()?;
         match loaded {
             Ok(Some(component)) => {
+                tracing::debug!("{} is in the compile cache", event.component.display());
                 self.tell(event, CompileStep::Loaded);
                 return Some(component);
             }

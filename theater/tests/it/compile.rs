@@ -357,3 +357,29 @@ async fn what_cannot_be_compiled_is_not_kept_and_tried_again() {
     }
     assert_eq!(entries(&folder.path().join("cache")), [] as [PathBuf; 0]);
 }
+
+#[tokio::test]
+async fn a_shutdown_waits_for_no_compile() {
+    let folder = tempfile::tempdir().unwrap();
+    let slow = component(folder.path(), "slow", 5_000);
+    let mut stage = Stage::with(|builder| builder);
+    let runtime = stage.runtime.clone();
+    let starting = runtime.spawn_actor(manifest_of(&slow));
+    let stopping = async {
+        assert_eq!(stage.told.recv().await.unwrap().step, CompileStep::Begun);
+        runtime.shutdown().await.unwrap();
+    };
+    let (started, ()) = tokio::join!(starting, stopping);
+    assert!(matches!(started, Err(SpawnError::ShuttingDown)), "{:?}", started.err());
+}
+
+#[tokio::test]
+async fn what_was_compiled_is_kept_before_a_shutdown_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    let stage = Stage::cached(&cache);
+    stage.compile(&component(folder.path(), "one", 1)).await;
+    stage.runtime.shutdown().await.unwrap();
+    let [entry] = &entries(&cache)[..] else { panic!("not one entry") };
+    assert_eq!(entry.extension().unwrap(), "code");
+}
