@@ -65,6 +65,9 @@ impl OpenCall {
         if self.record.is_cut(|error| engine.reproduce(error)).await? {
             return Err(Stop::Cut);
         }
+        if outcome == Outcome::Trap && self.record.is_exit().await? {
+            return Err(Stop::Cut);
+        }
         if matches!(outcome, Outcome::Trap | Outcome::Abandoned) {
             let event = &step.event;
             return Err(different(damaged(

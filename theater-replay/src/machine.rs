@@ -288,6 +288,8 @@ impl<'a> Machine<'a> {
                 self.report.environmental += 1;
                 self.holds(&step.event, error.state_hash)
             }
+            // The guest exited.
+            Some(Data::CallReturned(returned)) if !returned.ok => self.holds(&step.event, returned.state_hash),
             _ => Err(Halt::Diverged(Box::new(damaged(&step.event, "the end of the call", &step.event.event_type)))),
         }
     }

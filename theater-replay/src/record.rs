@@ -179,6 +179,13 @@ impl Record {
             Some(_) => false,
         })
     }
+
+    /// Whether the call ends here with an `err` that the guest did not answer: after a host call that
+    /// did not return, since the guest exited in it.
+    pub(crate) async fn is_exit(&mut self) -> Result<bool, Halt> {
+        let step = self.peek_in_call().await?;
+        Ok(matches!(step, Some(Step { data: Some(Data::CallReturned(returned)), .. }) if !returned.ok))
+    }
 }
 
 /// What is wrong with an event itself.

@@ -10,6 +10,7 @@ use theater::{ActorHandle, CallError, ManifestConfig, Outside, SpawnError, Theat
 use theater_handler_message_server::{MessageServerHandler, request};
 use theater_handler_runtime::RuntimeHandler;
 use theater_handler_wasi::WasiHandler;
+use theater_replay::{Part, Replayer};
 
 use crate::clock::Clock;
 
@@ -78,12 +79,15 @@ impl Stage {
         documents.filter(|call| call["function"] == function).collect()
     }
 
-    /// The whole chain verifies.
+    /// The whole chain verifies, and the actor, replayed from it without this handler, does again what
+    /// it did.
     pub(crate) async fn verify(&self, actor: TheaterId) {
         self.runtime.flush().await.unwrap();
         let store = self.runtime.store();
         let entry = store.actor(actor).await.unwrap().unwrap();
         let report = verify_actor(&**store, &entry, Level::Full).await.unwrap();
         assert_eq!(report.fault, None);
+        let replay = Replayer::new().unwrap().replay(store.clone(), actor, Part::whole()).await.unwrap();
+        assert!(replay.is_ok(), "{:#?}", replay.diverged);
     }
 }
