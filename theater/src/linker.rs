@@ -151,8 +151,8 @@ pub struct HostLinker<'a, H> {
 impl<H: Handler> HostLinker<'_, H> {
     /// Opens an interface that others designed, such as WASI's, as [`interface`](Self::interface) does
     /// it for one's own. Its functions may use [resources](InterfaceLinker::resource), and whatever types
-    /// the handler's own can hold: the handler sees to it that a value is recorded as the table of WIT
-    /// values in MessagePack says, in `docs/writing-a-handler.md`.
+    /// the handler's own can hold: flags are to be serialized as an array of the names of those that are set,
+    /// so that a replay can read them.
     ///
     /// # Errors
     /// As [`interface`](Self::interface).
