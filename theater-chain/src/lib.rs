@@ -55,6 +55,7 @@ mod memory;
 pub mod merkle;
 pub mod note;
 pub mod payload;
+pub mod proof;
 mod read;
 pub mod scan;
 mod standing;

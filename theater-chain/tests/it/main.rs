@@ -10,6 +10,7 @@ mod life;
 mod memory;
 mod merkle;
 mod note;
+mod proof;
 mod signed;
 mod tampering;
 
