@@ -131,6 +131,8 @@ from_errors!(
     theater::RecoverError,
     theater::SpawnError,
     theater::StoreError,
+    theater::chain::proof::ProveError,
+    theater::host_key::HostKeyError,
     theater_build::BuildError,
     theater::chain::bundle::BundleError,
     theater::chain::codec::DecodeError,

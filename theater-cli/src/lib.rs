@@ -24,6 +24,8 @@
 //! | `verify [ACTOR]` | proves that the chains are as they were written |
 //! | `export ACTOR FILE`, `import FILE` | the record of an actor or a tree as one file |
 //! | `diff A B` | shows where two histories part, and how |
+//! | `prove ACTOR SEQ` | a proof of one event, which a program without Theater can check |
+//! | `checkpoint [ACTOR]` | what the host signed of all chains, or signs of one, to be kept elsewhere |
 //! | `inspect COMPONENT` | what a component imports, exports and needs in its manifest |
 //!
 //! Exit status: 0 yes, 1 no, 2 could not tell (a mistake in the command line included). Every
@@ -34,7 +36,9 @@
 //! # The folder of a run
 //!
 //! `run` keeps the chains in a folder, `.theater` beside the manifest where `--data` names no other:
-//! `theater.db` (see `theater-store-sqlite`), `lock`, which the running process holds, and `socket`,
+//! `theater.db` (see `theater-store-sqlite`), `lock`, which the running process holds, `host.key`, with
+//! which it signs what it records (secret: keep it from others, and from copies of the folder that you
+//! give away), and `socket`,
 //! on which it serves [`TheaterCommand`](theater::TheaterCommand) to its own user: one JSON document
 //! a line, answered by one line `{"ok": reply}` or `{"err": "a sentence"}`, in order.
 
@@ -91,6 +95,8 @@ fn dispatch(args: Args, builder: TheaterRuntimeBuilder) -> Outcome {
         Command::Export(export) => bundle::export(&export),
         Command::Import(import) => bundle::import(&import),
         Command::Diff(diff) => travel::diff::diff(&diff),
+        Command::Prove(prove) => look::prove::prove(&prove),
+        Command::Checkpoint(checkpoint) => look::prove::checkpoint(&checkpoint),
         Command::Inspect(inspect) => inspect::inspect(&inspect, &builder),
     }
 }

@@ -1,32 +1,20 @@
 //! `theater verify`.
 
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::{Value, json};
 use theater::ChainStore;
-use theater::chain::{ActorReport, Level, Verification};
+use theater::chain::{ActorReport, KeyFrom, Level, StoreReport, Trust, Verification};
 use theater_supervision_policy::DecisionAudit;
 
 use super::find::Actors;
-use super::record;
+use super::{record, trust};
 use crate::args::{VerifyArgs, VerifyLevel};
 use crate::failure::{Failure, Outcome, Status};
 use crate::output::Output;
 
-/// What was found: of all actors, or of one.
+/// What was found, with the paths of the actors.
 struct Report {
-    actors: Vec<(ActorReport, String)>,
-    unchecked: Vec<String>,
-}
-
-impl Report {
-    fn is_ok(&self) -> bool {
-        self.actors.iter().all(|(report, _)| report.is_ok())
-    }
-
-    fn json(&self) -> Value {
-        let actors: Vec<&ActorReport> = self.actors.iter().map(|(report, _)| report).collect();
-        json!({ "ok": self.is_ok(), "actors": actors, "unchecked": self.unchecked })
-    }
+    found: StoreReport,
+    paths: Vec<String>,
 }
 
 pub(crate) fn verify(args: &VerifyArgs) -> Outcome {
@@ -35,9 +23,12 @@ pub(crate) fn verify(args: &VerifyArgs) -> Outcome {
         VerifyLevel::Links => Level::Links,
         VerifyLevel::Full => Level::Full,
     };
-    let report = record::block_on(examine(&store, args.actor.as_deref(), level))?;
+    let key = trust::public_key(args.key.as_deref(), &args.data.data)?;
+    let kept = args.checkpoint.as_deref().map(trust::checkpoint).transpose()?;
+    let trust = Trust { key: key.as_ref(), kept: kept.as_ref() };
+    let report = record::block_on(examine(&store, args.actor.as_deref(), level, trust))?;
     let mut out = Output::new();
-    let printed = if args.json { out.json(&report.json()) } else { print(&mut out, &report, args.level) };
+    let printed = if args.json { out.json(&report.found) } else { print(&mut out, &report, args.level) };
     // Whoever reads half of the report gets the whole answer as the status all the same.
     let printed = printed.and_then(|()| out.flush()).map_err(Failure::from);
     if let Err(failure) = printed
@@ -45,24 +36,29 @@ pub(crate) fn verify(args: &VerifyArgs) -> Outcome {
     {
         return Err(failure);
     }
-    Ok(if report.is_ok() { Status::Yes } else { Status::No })
+    Ok(if report.found.ok { Status::Yes } else { Status::No })
 }
 
-async fn examine(store: &dyn ChainStore, actor: Option<&str>, level: Level) -> Result<Report, Failure> {
+async fn examine(
+    store: &dyn ChainStore,
+    actor: Option<&str>,
+    level: Level,
+    trust: Trust<'_>,
+) -> Result<Report, Failure> {
     let actors = Actors::read(store).await?;
-    let verification = Verification::new(level).audited(&DecisionAudit);
-    if let Some(text) = actor {
-        let entry = actors.find(text)?;
-        let report = verification.actor(store, entry).await?;
-        let unchecked = report.unchecked.clone();
-        return Ok(Report { actors: vec![(report, actors.path(entry))], unchecked });
-    }
-    let bar = progress(actors.events());
-    let report = verification.store(store, &mut |events| bar.set_position(events)).await?;
-    bar.finish_and_clear();
+    let verification = Verification::new(level).audited(&DecisionAudit).signed(trust);
+    let found = match actor {
+        Some(text) => verification.actors(store, std::slice::from_ref(actors.find(text)?)).await?,
+        None => {
+            let bar = progress(actors.events());
+            let found = verification.store(store, &mut |events| bar.set_position(events)).await?;
+            bar.finish_and_clear();
+            found
+        }
+    };
     let path = |report: &ActorReport| actors.get(report.id).map_or_else(String::new, |entry| actors.path(entry));
-    let named = report.actors.into_iter().map(|report| (path(&report), report)).map(|(path, report)| (report, path));
-    Ok(Report { actors: named.collect(), unchecked: report.unchecked })
+    let paths = found.actors.iter().map(path).collect();
+    Ok(Report { found, paths })
 }
 
 /// On a terminal's standard error; nothing elsewhere.
@@ -76,27 +72,36 @@ fn progress(events: u64) -> ProgressBar {
 }
 
 fn print(out: &mut Output, report: &Report, level: VerifyLevel) -> std::io::Result<()> {
-    let width = report.actors.iter().map(|(_, path)| path.chars().count()).max().unwrap_or(0);
-    for (actor, path) in &report.actors {
+    let Report { found, paths } = report;
+    let width = paths.iter().map(|path| path.chars().count()).max().unwrap_or(0);
+    for (actor, path) in found.actors.iter().zip(paths) {
         let id = actor.id.to_string();
         match &actor.fault {
             None => out.line(format_args!("ok     {path:<width$}  {}  {} events", &id[..8], actor.events))?,
             Some(fault) => out.line(format_args!("FAULT  {path:<width$}  {}  {fault}", &id[..8]))?,
         }
     }
-    let events: u64 = report.actors.iter().map(|(actor, _)| actor.events).sum();
-    let faults = report.actors.iter().filter(|(actor, _)| !actor.is_ok()).count();
+    let events: u64 = found.actors.iter().map(|actor| actor.events).sum();
+    let faults = found.actors.iter().filter(|actor| !actor.is_ok()).count();
     let level = match level {
         VerifyLevel::Links => "links and hashes",
         VerifyLevel::Full => "full",
     };
-    match (faults, report.actors.len()) {
+    match (faults, found.actors.len()) {
         (_, 0) => out.line(format_args!("the record holds no actor"))?,
         (0, 1) => out.line(format_args!("the chain verifies ({level}): {events} events"))?,
         (0, all) => out.line(format_args!("all {all} chains verify ({level}): {events} events"))?,
         (faults, all) => out.line(format_args!("{faults} of {all} chains do not verify ({level})"))?,
     }
-    for sentence in &report.unchecked {
+    if let Some(log) = &found.log {
+        for one in log.checkpoints.iter().filter(|one| one.key != KeyFrom::Nowhere) {
+            out.line(format_args!("signed by {}: {} heads of chains", one.origin, one.size))?;
+        }
+        if let Some(fault) = &log.fault {
+            out.line(format_args!("FAULT  in what is signed: {fault}"))?;
+        }
+    }
+    for sentence in &found.unchecked {
         out.line(format_args!("not checked: {sentence}"))?;
     }
     Ok(())

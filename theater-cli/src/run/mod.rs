@@ -16,7 +16,7 @@ use futures_util::future::maybe_done;
 use theater::sources::{Sources as _, SystemSources};
 use theater::{
     ActorHandle, ActorProcess, ActorStatus, ExitReason, ManifestConfig, SpawnError, TheaterCommand, TheaterId,
-    TheaterReply, TheaterRuntime, TheaterRuntimeBuilder,
+    TheaterReply, TheaterRuntime, TheaterRuntimeBuilder, host_key,
 };
 use theater_store_sqlite::SqliteStore;
 use tokio::sync::watch;
@@ -58,7 +58,7 @@ async fn tree(
     // First of all, so that no signal finds the process half set up.
     let mut signals = Signals::listen()?;
     let store = SqliteStore::open(&dir)?;
-    let runtime = builder.store(store).build()?;
+    let runtime = builder.store(store).host_key(host_key::read_or_make(&dir)?).build()?;
     let socket = Socket::serve(&dir, &runtime);
     let outcome = match start(&runtime, manifest, &mut signals, &dir).await? {
         Some(root) => {

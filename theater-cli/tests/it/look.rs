@@ -163,8 +163,11 @@ fn verify_says_yes_while_it_runs_and_afterwards() {
     let tree = place.json(&["tree", "--json"]);
     let last = place.events(&["counter"]).pop().unwrap();
     let events = last["seq"].as_u64().unwrap() + 1;
-    let actor = json!({ "id": tree["id"], "events": events, "head": last["hash"], "ok": true });
-    assert_eq!(report, json!({ "ok": true, "actors": [actor], "unchecked": [] }));
+    let actor = json!({ "id": tree["id"], "events": events, "head": last["hash"], "ok": true, "signed": last["seq"] });
+    assert_eq!((&report["ok"], &report["actors"]), (&json!(true), &json!([actor])));
+    let said = report["unchecked"].as_array().unwrap();
+    assert!(said.len() == 1 && said[0].as_str().unwrap().contains("nothing proves that this is the end"), "{report}");
+    assert_eq!(report["log"]["checkpoints"][0]["key"], "given");
     assert_eq!(place.json(&["verify", "counter", "--json", "--level", "links"])["ok"], true);
     let text = place.yes(&["verify"]);
     assert!(text.contains(&format!("the chain verifies (full): {events} events")), "{text}");

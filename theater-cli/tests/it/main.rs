@@ -10,6 +10,7 @@ mod crash;
 mod look;
 mod merge;
 mod project;
+mod proof;
 mod run;
 mod signals;
 mod tool;

@@ -119,3 +119,32 @@ async fn older_tables_are_read_and_brought_up_to_date() {
     let report = verify_store(&writer, Level::Full, &mut |_| ()).await.unwrap();
     assert!(report.ok, "{report:?}");
 }
+
+/// Pages that SQLite cannot make sense of are found before anything is written.
+#[tokio::test]
+async fn a_damaged_file_is_not_written_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut story = Story::new(1);
+    for _ in 0..20 {
+        story.write_life();
+    }
+    SqliteStore::open(folder.path()).unwrap().commit(story.commit()).await.unwrap();
+    let path = folder.path().join("theater.db");
+    // Opened once more alone, so that everything is in the file.
+    drop(SqliteStore::open(folder.path()).unwrap());
+    let mut bytes = std::fs::read(&path).unwrap();
+    let page: usize = Connection::open(&path).unwrap().query_row("PRAGMA page_size", [], |row| row.get(0)).unwrap();
+    let root: usize = Connection::open(&path)
+        .unwrap()
+        .query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'events'", [], |row| row.get(0))
+        .unwrap();
+    bytes[(root - 1) * page..][..64].fill(0xff);
+    std::fs::write(&path, &bytes).unwrap();
+    let error = SqliteStore::open(folder.path()).unwrap_err();
+    assert!(matches!(error, StoreError::Damaged(_)), "{error}");
+    assert!(error.to_string().contains("`theater verify` says which chains are whole"), "{error}");
+    assert_eq!(std::fs::read(&path).unwrap(), bytes);
+    // Whoever looks gets what can still be read.
+    let reader = SqliteStore::open_read_only(folder.path()).unwrap();
+    assert_eq!(reader.actor(story.id).await.unwrap().map(|entry| entry.head), story.head);
+}
