@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "a program that prints figures")]
 
 mod bare;
+mod chain;
 mod latency;
 mod noisy;
 mod passers_by;
@@ -19,6 +20,12 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Bench {
+    /// Chains beside bare SHA-256 and bare SQLite on the same data.
+    Chain {
+        /// How long the chain is that is verified in one pass.
+        #[arg(long, default_value_t = 1_000_000)]
+        events: usize,
+    },
     /// The latency of a quiet actor while 100 others loop, flood and crash, against an idle machine.
     Noisy {
         /// Seconds of noise.
@@ -52,6 +59,7 @@ fn main() -> anyhow::Result<()> {
     let Args { bench } = Args::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match bench {
+        Bench::Chain { events } => runtime.block_on(chain::run(events)),
         Bench::Noisy { seconds, actors, noise } => runtime.block_on(noisy::run(seconds, actors, noise)),
         Bench::PassersBy { children } => runtime.block_on(passers_by::run(children)),
         // In a task, as whoever calls an actor is: the main thread would be woken for each answer.

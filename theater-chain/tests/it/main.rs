@@ -7,6 +7,7 @@ mod codec;
 mod fork;
 mod known_answers;
 mod life;
+mod long;
 mod memory;
 mod merkle;
 mod note;

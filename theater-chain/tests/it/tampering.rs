@@ -3,12 +3,17 @@
 use std::borrow::Cow;
 
 use theater_chain::testing::Story;
-use theater_chain::{ChainEvent, Digest, Payload, StateChain, TheaterId};
+use theater_chain::{ChainEvent, Digest, Payload, StateChain, TheaterId, Verifier};
 
+/// 64 events of several lives.
 fn life(id: u8) -> Vec<ChainEvent> {
-    let mut story = Story::new(id);
-    story.write_life();
-    story.commit().events.into_iter().map(|(_, event)| event).collect()
+    let (mut story, mut events) = (Story::new(id), Vec::new());
+    while events.len() < 64 {
+        story.write_life();
+        events.extend(story.commit().events.into_iter().map(|(_, event)| event));
+    }
+    events.truncate(64);
+    events
 }
 
 fn fault_at(events: Vec<ChainEvent>) -> Option<u64> {
@@ -78,15 +83,16 @@ fn every_flipped_bit_is_found_with_its_seq() {
     let events = life(1);
     assert_eq!(fault_at(events.clone()), None);
     let mut tried = 0;
+    let mut before = Verifier::new();
     for (seq, event) in events.iter().enumerate() {
         for changed in flipped(event) {
-            let mut events = events.clone();
-            events[seq] = changed.clone();
-            assert_eq!(fault_at(events), Some(seq as u64), "{changed:?}");
+            let found = before.clone().push(&changed).map_err(|fault| fault.seq);
+            assert_eq!(found, Err(seq as u64), "{changed:?}");
             tried += 1;
         }
+        before.push(event).unwrap();
     }
-    assert!(tried > 30_000, "only {tried} bits");
+    assert!(tried > 80_000, "only {tried} bits");
 }
 
 #[test]
@@ -145,4 +151,17 @@ fn ids_and_digests_are_read_as_they_are_written() {
     }
     let digest = Digest([0xa0; 32]);
     assert_eq!(digest.to_string().parse(), Ok(digest));
+}
+
+/// Any part of one chain in the place of any part of another.
+#[test]
+fn every_splice_of_two_chains_is_found() {
+    let (one, other) = (life(1), life(2));
+    for from in 0..one.len() {
+        for to in from + 1..=one.len() {
+            let spliced = [&one[..from], &other[from..to], &one[to..]].concat();
+            let expected = if to - from == one.len() { None } else { Some(if from == 0 { to } else { from } as u64) };
+            assert_eq!(fault_at(spliced), expected, "{from} to {to}, where a whole chain is found by its start");
+        }
+    }
 }

@@ -6,18 +6,18 @@ use std::path::Path;
 use theater::chain::note::Note;
 use theater::chain::proof::{self, EventProof};
 use theater::chain::{ActorEntry, HeadLog as _, Level, Trust, Verification};
-use theater::{ChainStore as _, HostKey, host_key};
+use theater::{ChainStore as _, HostKey};
 use theater_store_sqlite::SqliteStore;
 
 use super::find::Actors;
-use super::record;
+use super::{record, trust};
 use crate::args::{CheckpointArgs, ProveArgs};
 use crate::failure::{Failure, Outcome, Status};
 use crate::output::{Output, say};
 
 pub(crate) fn prove(args: &ProveArgs) -> Outcome {
     let store = record::open(&args.data.data)?;
-    let key = host_key::read(&args.data.data)?;
+    let key = trust::own_key(&args.data.data)?;
     if key.is_none() {
         say(format_args!("note: there is no host key in {}, so the proof is not signed", args.data.data.display()));
     }
@@ -46,7 +46,7 @@ pub(crate) fn checkpoint(args: &CheckpointArgs) -> Outcome {
             Failure::new(format!("there is no host key in {}", dir.display()))
                 .help("`theater run` makes one where it records")
         };
-        host_key::read(dir)?.ok_or_else(none)
+        trust::own_key(dir)?.ok_or_else(none)
     };
     if args.public_key {
         return written(&format!("{}\n", key()?.public()), args.output.as_deref());

@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use theater::HostKey;
 use theater::chain::note::{Note, PublicKey};
-use theater::{HostKey, host_key};
+use theater::host_key::{self, HostKeyError};
 
 use crate::failure::Failure;
 use crate::output::say;
@@ -13,7 +14,7 @@ use crate::output::say;
 /// host, if it is there.
 pub(crate) fn public_key(given: Option<&str>, dir: &Path) -> Result<Option<PublicKey>, Failure> {
     let Some(given) = given else {
-        return match host_key::read(dir) {
+        return match own_key(dir) {
             Ok(key) => Ok(key.map(|key| key.public().clone())),
             Err(error) => {
                 say(format_args!("note: {error}"));
@@ -32,6 +33,11 @@ pub(crate) fn public_key(given: Option<&str>, dir: &Path) -> Result<Option<Publi
     let secret = HostKey::from_text(&text).map(|key| key.public().clone());
     let key = secret.or_else(|_| text.parse::<PublicKey>());
     Ok(Some(key.map_err(|error| Failure::new(format!("{given} holds no key")).because(&error))?))
+}
+
+/// The key of the host that records in this folder; a bundle has none.
+pub(crate) fn own_key(dir: &Path) -> Result<Option<HostKey>, HostKeyError> {
+    if dir.is_file() { Ok(None) } else { host_key::read(dir) }
 }
 
 /// The checkpoint in a file.

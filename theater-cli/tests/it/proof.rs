@@ -72,7 +72,7 @@ fn a_kept_checkpoint_finds_a_cut_tail() {
     let raw = rusqlite::Connection::open(early.join("theater.db")).unwrap();
     raw.execute_batch("DELETE FROM head_log; DELETE FROM tree_heads; UPDATE head_log_end SET size = 0, peaks = x''")
         .unwrap();
-    raw.execute("DELETE FROM events WHERE seq = ?", [last]).unwrap();
+    raw.execute("DELETE FROM events WHERE seq = ?", [last as i64]).unwrap();
     let (hash, at): (Vec<u8>, i64) = raw
         .query_row("SELECT hash, position FROM events ORDER BY position DESC LIMIT 1", [], |row| {
             Ok((row.get(0)?, row.get(1)?))

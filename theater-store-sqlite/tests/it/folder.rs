@@ -133,11 +133,10 @@ async fn a_damaged_file_is_not_written_to() {
     // Opened once more alone, so that everything is in the file.
     drop(SqliteStore::open(folder.path()).unwrap());
     let mut bytes = std::fs::read(&path).unwrap();
-    let page: usize = Connection::open(&path).unwrap().query_row("PRAGMA page_size", [], |row| row.get(0)).unwrap();
-    let root: usize = Connection::open(&path)
-        .unwrap()
-        .query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'events'", [], |row| row.get(0))
-        .unwrap();
+    let number =
+        |sql| Connection::open(&path).unwrap().query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap() as usize;
+    let page = number("PRAGMA page_size");
+    let root = number("SELECT rootpage FROM sqlite_schema WHERE name = 'events'");
     bytes[(root - 1) * page..][..64].fill(0xff);
     std::fs::write(&path, &bytes).unwrap();
     let error = SqliteStore::open(folder.path()).unwrap_err();

@@ -4,6 +4,7 @@
 mod bundle;
 mod crash;
 mod folder;
+mod signed;
 mod tampering;
 
 use std::sync::{Arc, Mutex};
