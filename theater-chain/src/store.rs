@@ -232,7 +232,7 @@ pub struct ActorIndex {
 }
 
 /// What the newest `actor_upgraded` or `actor_rolled_back` of a chain says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Upgraded {
     /// The seq of that event.
     pub seq: u64,

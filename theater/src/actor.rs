@@ -11,25 +11,25 @@ use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 
 use crate::anchors::Anchors;
-use crate::component::ActorComponent;
 use crate::error::ActorError;
 use crate::exit::ExitReason;
 use crate::exits::ChildExit;
 use crate::handler::{ErasedHandler, Held};
 use crate::inbox::{Inbox, Phase};
 use crate::manifest::ManifestConfig;
+use crate::program::Program;
 use crate::recorder::Recorder;
 use crate::shared::Shared;
 use crate::stop::Shutdown;
 use crate::watch::Watch;
 
-/// What an actor is made of: checked, compiled and linked, and the same for each incarnation.
+/// What an actor is made of: checked, compiled and linked, and but for its program the same for each
+/// incarnation.
+#[derive(Clone)]
 pub(crate) struct Made {
     pub(crate) manifest: ManifestConfig,
-    pub(crate) component_digest: Digest,
-    /// The component's bytes, to be kept in the store.
-    pub(crate) component_bytes: Bytes,
-    pub(crate) component: Arc<ActorComponent>,
+    /// What an incarnation starts with; what it runs is [`Actor::program`].
+    pub(crate) begins_with: Arc<Program>,
     /// The listed handlers in manifest order.
     pub(crate) handlers: Vec<Arc<dyn ErasedHandler>>,
     /// What the actor holds, listed or granted, by handler name.
@@ -55,6 +55,7 @@ pub(crate) struct Actor {
     pub(crate) inbox: Mutex<Inbox>,
     pub(crate) control: Control,
     pub(crate) family: Mutex<Family>,
+    program: Mutex<Arc<Program>>,
     committed: Mutex<Committed>,
     /// The error that ends this incarnation, and the hash of its event.
     last_error: Mutex<Option<(ActorError, Digest)>>,
@@ -133,6 +134,7 @@ impl Actor {
             parent_id: new.parent.as_ref().map(|parent| parent.id),
             depth: new.parent.as_ref().map_or(0, |parent| parent.depth + 1),
             incarnation: new.incarnation,
+            program: Mutex::new(new.made.begins_with.clone()),
             made: new.made,
             shared: new.shared,
             recorder: new.recorder,
@@ -151,6 +153,25 @@ impl Actor {
             tasks: Mutex::default(),
             ended: watch::Sender::new(None),
         }
+    }
+
+    /// The component that it runs.
+    pub(crate) fn program(&self) -> Arc<Program> {
+        lock(&self.program).clone()
+    }
+
+    /// Between two calls: it runs this from here on.
+    pub(crate) fn set_program(&self, program: Arc<Program>) {
+        *lock(&self.program) = program;
+    }
+
+    /// What the next incarnation is made of.
+    pub(crate) fn made_now(&self) -> Arc<Made> {
+        let program = self.program();
+        if Arc::ptr_eq(&program, &self.made.begins_with) {
+            return self.made.clone();
+        }
+        Arc::new(Made { begins_with: program, ..Made::clone(&self.made) })
     }
 
     /// The last committed state, without waiting for a call that runs.

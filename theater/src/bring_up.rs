@@ -159,7 +159,7 @@ fn record_started(actor: &Actor, restart_state: RestartStateKind, parent_event: 
         format: FORMAT,
         parent: actor.parent_id,
         parent_event,
-        component: made.component_digest,
+        component: made.begins_with.digest,
         manifest: made.manifest.digest,
         handlers: handlers.collect(),
         engine: actor.shared.engine_record.clone(),
@@ -178,7 +178,7 @@ fn record_started(actor: &Actor, restart_state: RestartStateKind, parent_event: 
         };
         Extras {
             states: committed.state.iter().map(|bytes| (committed.hash, bytes.clone())).collect(),
-            components: fresh(made.component_digest, &made.component_bytes),
+            components: fresh(made.begins_with.digest, &made.begins_with.bytes),
             manifests: fresh(made.manifest.digest, &made.manifest.source),
             ..Extras::default()
         }
@@ -236,9 +236,10 @@ pub(crate) async fn instantiate(actor: &Arc<Actor>, slots: Slots) -> Result<Box<
         let reason = ExitReason::Abnormal(ActorError::new(ErrorType::InstantiateFailed, reason));
         return Err(Unmade { reason, slots });
     };
+    let program = actor.program();
     let mut store = new_store(actor, slots);
     let outcome = {
-        let instantiating = actor.made.component.pre.instantiate_async(&mut store);
+        let instantiating = program.component.pre.instantiate_async(&mut store);
         drive(actor, limit, &AtomicBool::new(false), instantiating).await
     };
     let turn = std::mem::take(&mut store.data_mut().turn);
@@ -288,7 +289,7 @@ pub(crate) async fn wake(actor: &Arc<Actor>, slots: Slots) -> Result<Box<ActorIn
 
 /// Calls the optional export that runs after state was installed.
 async fn resumed(actor: &Arc<Actor>, live: Box<ActorInstance>, open: Option<Box<Message>>) -> Finished {
-    if actor.made.component.export(RESUMED.interface, RESUMED.function).is_none() {
+    if actor.program().component.export(RESUMED.interface, RESUMED.function).is_none() {
         return Finished { life: Life::Live(live), end: None, failed: None };
     }
     let mode = Mode { lane: Lane::Start, budget: actor.made.manifest.limits.call_timeout, init: false };

@@ -22,6 +22,7 @@ use crate::runtime::TheaterRuntime;
 use crate::shared::Shared;
 use crate::sources::{Sources, SystemSources};
 use crate::tree::Tree;
+use crate::upgrade::UpgradeCheck;
 
 /// Live instances at once, where nothing else is set. Idle actors beyond that are parked.
 const LIVE: u32 = 4_000;
@@ -79,6 +80,7 @@ pub struct TheaterRuntimeBuilder {
     live: u32,
     host_key: Option<HostKey>,
     compile: compile::Options,
+    upgrade_check: Option<Arc<dyn UpgradeCheck>>,
     #[cfg(feature = "testing")]
     pub(crate) failpoints: Option<crate::failpoint::Hook>,
     #[cfg(feature = "testing")]
@@ -94,6 +96,7 @@ impl TheaterRuntimeBuilder {
             live: LIVE,
             host_key: None,
             compile: compile::Options::default(),
+            upgrade_check: None,
             #[cfg(feature = "testing")]
             failpoints: None,
             #[cfg(feature = "testing")]
@@ -124,6 +127,15 @@ impl TheaterRuntimeBuilder {
     #[must_use]
     pub fn host_key(mut self, key: HostKey) -> Self {
         self.host_key = Some(key);
+        self
+    }
+
+    /// Asks this before an actor is upgraded, such as `theater_replay::TailCheck`, which has the new
+    /// component make the last calls again. Without one nothing is checked but that the component fits
+    /// and that its `migrate` runs.
+    #[must_use]
+    pub fn upgrade_check(mut self, check: impl UpgradeCheck) -> Self {
+        self.upgrade_check = Some(Arc::new(check));
         self
     }
 
@@ -214,6 +226,7 @@ impl TheaterRuntimeBuilder {
             recovering: watch::Sender::new(false),
             pool: LivePool::new(self.live),
             background,
+            upgrade_check: self.upgrade_check,
             tasks,
             #[cfg(feature = "testing")]
             failpoints: self.failpoints,

@@ -12,12 +12,14 @@ use serde_json::Value;
 use theater_chain::{StoreError, TheaterId, document};
 
 use crate::chain_view::ReadError;
+use crate::compile::MAX_COMPONENT;
 use crate::error::SpawnError;
 use crate::manifest::ManifestConfig;
 use crate::process::ActorProcess;
 use crate::runtime::TheaterRuntime;
 use crate::spawn::{RestartFrom, find_store};
 use crate::subtree::Subtree;
+use crate::upgrade::{Upgrade, UpgradeError, Upgraded};
 
 /// Ended children that are listed of each actor: those that started last.
 const ENDED: usize = 100;
@@ -61,6 +63,27 @@ pub enum TheaterCommand {
         actor: TheaterId,
         /// The state that it begins with.
         from: RestartFrom,
+    },
+    /// Exchange the component of an actor, see [`TheaterRuntime::upgrade_actor`]. The reply is
+    /// [`TheaterReply::Upgraded`].
+    UpgradeActor {
+        /// The actor.
+        actor: TheaterId,
+        /// The file of the new component; a relative path starts at the working folder of the runtime's
+        /// process.
+        component: PathBuf,
+        /// Its version; none: as before.
+        #[serde(default)]
+        version: Option<String>,
+        /// Also where it does not do again what the old one did last.
+        #[serde(default)]
+        allow_divergence: bool,
+    },
+    /// Take the newest upgrade of an actor back, see [`TheaterRuntime::roll_back_actor`]. The reply is
+    /// [`TheaterReply::Upgraded`].
+    RollBackActor {
+        /// The actor.
+        actor: TheaterId,
     },
     /// The children of an actor that is alive: those that are alive, and the 100 that ended last.
     /// The reply is [`TheaterReply::Actors`].
@@ -123,6 +146,8 @@ pub enum TheaterReply {
     Actor(TheaterId),
     /// One actor.
     Status(Box<ActorProcess>),
+    /// What was exchanged.
+    Upgraded(Box<Upgraded>),
     /// Actors.
     Actors(Vec<ActorProcess>),
     /// State bytes; none: the actor has no state.
@@ -141,6 +166,9 @@ pub enum CommandError {
     /// An actor was not started, or not stopped.
     #[error(transparent)]
     Spawn(#[from] SpawnError),
+    /// An actor was not upgraded, or an upgrade not taken back.
+    #[error(transparent)]
+    Upgrade(#[from] UpgradeError),
     /// A chain could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -183,6 +211,15 @@ impl TheaterRuntime {
             TheaterCommand::RestartActor { actor, from } => {
                 self.restart_actor(actor, from).await?;
                 TheaterReply::Done
+            }
+            TheaterCommand::UpgradeActor { actor, component, version, allow_divergence } => {
+                let component = read_new_component(actor, component).await?;
+                let upgrade = Upgrade::new(component).allow_divergence(allow_divergence);
+                let upgrade = version.into_iter().fold(upgrade, Upgrade::version);
+                TheaterReply::Upgraded(Box::new(self.upgrade_actor(actor, upgrade).await?))
+            }
+            TheaterCommand::RollBackActor { actor } => {
+                TheaterReply::Upgraded(Box::new(self.roll_back_actor(actor).await?))
             }
             TheaterCommand::ListChildren { actor } => TheaterReply::Actors(self.children_of(actor).await?),
             TheaterCommand::GetActorStatus { actor } => TheaterReply::Status(Box::new(self.status(actor).await?)),
@@ -254,6 +291,20 @@ impl TheaterRuntime {
         }
         Ok(TheaterReply::Events(documents))
     }
+}
+
+/// As [`read_manifest`].
+async fn read_new_component(actor: TheaterId, path: PathBuf) -> Result<Vec<u8>, UpgradeError> {
+    let read = tokio::task::spawn_blocking(move || {
+        let unreadable =
+            |reason: String| UpgradeError::Component { actor, reason: format!("{}: {reason}", path.display()) };
+        let size = std::fs::metadata(&path).map_err(|error| unreadable(error.to_string()))?.len();
+        if size > MAX_COMPONENT {
+            return Err(unreadable(format!("it has {size} bytes; a component has at most {MAX_COMPONENT}")));
+        }
+        std::fs::read(&path).map_err(|error| unreadable(error.to_string()))
+    });
+    read.await.map_err(|_| SpawnError::ShuttingDown)?
 }
 
 /// Off the runtime's own threads: a slow disk must not hold up actors.

@@ -32,6 +32,11 @@ pub(crate) struct FoundExport {
 }
 
 impl ActorComponent {
+    /// What of it the core or a handler calls: interfaces without their versions, and functions.
+    pub(crate) fn exports(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.exports.iter().map(|found| (found.def.interface(), found.def.function()))
+    }
+
     /// The export with these names, the interface without its version.
     pub(crate) fn export(&self, interface: &str, function: &str) -> Option<&FoundExport> {
         self.exports.iter().find(|found| found.def.interface() == interface && found.def.function() == function)

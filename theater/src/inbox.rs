@@ -40,6 +40,8 @@ pub(crate) struct Inbox {
     pub(crate) holders: u32,
     /// The call that ended this incarnation had ended one before in just the same way.
     pub(crate) poisoned: bool,
+    /// It is held between two calls, for an upgrade: messages wait.
+    pub(crate) held: bool,
     /// Who asked the actor to stop first.
     pub(crate) stopped_by: Option<StoppedBy>,
 }
@@ -90,6 +92,10 @@ impl Inbox {
         }
         if actor.control.is_stopping() {
             return Work::End(ExitReason::Shutdown, life);
+        }
+        if self.held {
+            self.put_away(actor, life);
+            return Work::Idle;
         }
         match self.urgent.pop_front().or_else(|| self.queue.pop_front()) {
             Some(message) => {
@@ -142,6 +148,42 @@ impl Inbox {
             parked @ Life::Parked(_) => parked,
         });
         self.scheduled = false;
+        if self.held {
+            actor.control.notify(); // whoever holds it waits for this
+        }
+    }
+
+    /// Whether it runs, and neither a call nor a task of it does.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        matches!(self.phase, Phase::Running) && !self.scheduled && self.life.is_some()
+    }
+
+    /// Of an actor at rest: drops its instance, so that the next call makes a fresh one.
+    pub(crate) fn drop_instance(&mut self) {
+        self.life = match self.life.take() {
+            Some(Life::Live(live)) => Some(Life::Parked(live.into_slots())),
+            other => other,
+        };
+    }
+
+    /// The messages that wait and that this picks.
+    pub(crate) fn take_messages(&mut self, mut picked: impl FnMut(&Message) -> bool) -> Vec<Message> {
+        let mut taken = Vec::new();
+        for queue in [&mut self.urgent, &mut self.queue] {
+            let (out, rest): (VecDeque<_>, _) = std::mem::take(queue).into_iter().partition(&mut picked);
+            *queue = rest;
+            taken.extend(out);
+        }
+        self.bytes = self.bytes.saturating_sub(taken.iter().map(Message::size).sum());
+        taken
+    }
+
+    /// Nobody holds it any more: what waited is served.
+    pub(crate) fn let_go(&mut self, actor: &Arc<Actor>) {
+        self.held = false;
+        if !self.queue.is_empty() || !self.urgent.is_empty() {
+            wake(actor, self);
+        }
     }
 
     /// After a start: leaves what there is to do to a task of its own.
@@ -275,7 +317,8 @@ pub(crate) fn nudge(actor: &Arc<Actor>) {
 
 /// Spawns the runner if the actor is idle.
 fn wake(actor: &Arc<Actor>, inbox: &mut Inbox) {
-    if matches!(inbox.phase, Phase::Running) && !inbox.scheduled {
+    let waits = inbox.held && !actor.control.is_stopping();
+    if matches!(inbox.phase, Phase::Running) && !inbox.scheduled && !waits {
         inbox.scheduled = true;
         runner::spawn(actor.clone());
     }

@@ -195,7 +195,7 @@ pub(crate) fn reserve_at<P: Params, R: Results>(
     params: &P,
     id: String,
 ) -> Result<Reserved, CallError> {
-    if receiver.made.component.export(export.interface, export.function).is_none() {
+    if receiver.program().component.export(export.interface, export.function).is_none() {
         return Err(not_exported(&receiver, export));
     }
     let message = Message::new(&receiver.recorder, export, params, Some(id))
@@ -240,6 +240,13 @@ pub(crate) fn undone(receiver: &Actor, mut message: Message) {
 pub(crate) fn quarantined(receiver: &Actor, message: &Message) {
     let reason = "quarantined: it failed this actor twice in the same state and in the same way";
     letter(receiver, message, reason.to_owned());
+}
+
+/// Records that the component that the actor runs now does not export what this calls.
+pub(crate) fn not_exported_any_more(receiver: &Actor, mut message: Message) {
+    let (interface, function) = (message.interface.to_owned(), message.function.to_owned());
+    message.answer(Err(CallError::NotExported { actor: receiver.id, interface, function }));
+    record_dead_letter(receiver, message, "the component of the rollback does not export it".to_owned());
 }
 
 fn record_dead_letter(receiver: &Actor, message: Message, reason: String) {

@@ -4,14 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use theater_chain::Digest;
 
 use crate::actor::{Actor, Made};
-use crate::compile::{MAX_COMPONENT, NotCompiled};
-use crate::core_exports::{self, INIT};
+use crate::compile::MAX_COMPONENT;
 use crate::error::SpawnError;
 use crate::handler::{ErasedHandler, Holder};
 use crate::manifest::{FileError, ManifestConfig, ManifestError, read_below};
+use crate::program::Program;
 use crate::shared::Shared;
 
 /// Checks a manifest against the runtime and the parent, compiles and links its component. The
@@ -34,40 +33,12 @@ pub(crate) async fn prepare(
             held.push((handler.name(), effective));
         }
     }
-    let file = manifest.folder().join(&manifest.component);
-    let component_bytes = match recorded {
+    let component = match recorded {
         Some(bytes) => bytes,
         None => read_component(&manifest).await?,
     };
-    let component_digest = Digest::of(&component_bytes);
-    let bad_file = |reason: String| SpawnError::File {
-        manifest: manifest.path.display().to_string(),
-        key: "component",
-        path: file.clone(),
-        reason,
-    };
-    let component = shared.compiler.compile(component_digest, &component_bytes, &file).await;
-    let component = component.map_err(|error| match error {
-        NotCompiled::Refused(reason) => bad_file(reason.to_string()),
-        NotCompiled::Closing => SpawnError::ShuttingDown,
-    })?;
-    let link = |reason: String| SpawnError::Link {
-        manifest: manifest.path.display().to_string(),
-        component: file.display().to_string(),
-        reason,
-    };
-    let path = manifest.path.display().to_string();
-    let linked = shared
-        .components
-        .link(component_digest, &component, &handlers, &shared.handlers, &core_exports::defs(), &path)
-        .map_err(link)?;
-    if linked.export(INIT.interface, INIT.function).is_none() {
-        return Err(link(format!(
-            "it does not export {}, so it is not an actor; an actor exports at least that interface",
-            INIT.interface
-        )));
-    }
-    Ok(Made { manifest, component_digest, component_bytes, component: linked, handlers, held })
+    let program = Program::prepare(shared, &manifest, &handlers, component).await?;
+    Ok(Made { manifest, begins_with: Arc::new(program), handlers, held })
 }
 
 /// The bytes that `init` gets where the spawn gives none.

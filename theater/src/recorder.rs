@@ -234,6 +234,11 @@ impl Recorder {
         chain.head.map(|head| (head, chain.now.incarnation))
     }
 
+    /// The seq of the newest upgrade or rollback.
+    pub(crate) fn upgraded(&self) -> Option<u64> {
+        self.lock().now.upgraded.as_ref().map(|upgraded| upgraded.seq)
+    }
+
     /// The incarnation that the chain is in.
     pub(crate) fn incarnation(&self) -> u32 {
         self.lock().now.incarnation

@@ -18,6 +18,7 @@ use crate::journal::Journal;
 use crate::resent::Resent;
 use crate::sources::Sources;
 use crate::tree::Tree;
+use crate::upgrade::UpgradeCheck;
 
 use theater_chain::data::EngineRecord;
 
@@ -43,6 +44,7 @@ pub(crate) struct Shared {
     /// What supervision time is ahead of the clock of this process, in ms.
     pub(crate) at_ms_ahead: AtomicI64,
     pub(crate) background: Background,
+    pub(crate) upgrade_check: Option<Arc<dyn UpgradeCheck>>,
     pub(crate) tasks: tokio::runtime::Handle,
     #[cfg(feature = "testing")]
     pub(crate) failpoints: Option<crate::failpoint::Hook>,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use theater_chain::data::{ActorStarted, Call, EventData, RestartStateKind, StateUpdated};
-use theater_chain::{ActorEntry, ChainStore, Digest, StoreError, TheaterId, codec, payload};
+use theater_chain::{ActorEntry, ChainStore, Digest, StoreError, TheaterId, Upgraded, codec, payload};
 
 use crate::actor::{Actor, Made, NewActor, Terms, lock};
 use crate::bring_up::{self, Plan, Started};
@@ -222,7 +222,7 @@ async fn redelivered(shared: &Shared, next: &NewActor, calls: &[u64]) -> Result<
         let call: Call = codec::decode(&event.data).map_err(|error| damaged(&error.to_string()))?;
         // The record has the interface with its version.
         let interface = call.interface.split_once('@').map_or(call.interface.as_str(), |(name, _)| name);
-        let found = next.made.component.export(interface, &call.function);
+        let found = next.made.begins_with.component.export(interface, &call.function);
         let found = found.ok_or_else(|| damaged("the component does not export what it calls"))?;
         let payload = event.payload.ok_or_else(|| damaged("its message was erased"))?;
         let (interface, function) = (found.def.interface(), found.def.function());
@@ -263,7 +263,7 @@ async fn next_incarnation(
         Some(parent) => Some(again.parent(shared, parent)?),
     };
     let made = match known {
-        Some(actor) => actor.made.clone(),
+        Some(actor) => actor.made_now(),
         None => Arc::new(recorded(shared, &**store, &entry, parent.as_deref()).await.map_err(unreadable)?),
     };
     let recorder = loop {
@@ -305,7 +305,7 @@ async fn next_incarnation(
 
 /// The next incarnation of an actor that is known here: what is not on disk yet is not waited for.
 async fn continued(shared: &Arc<Shared>, again: &Again, known: &Arc<Actor>) -> Result<NewActor, SpawnError> {
-    let (id, made, recorder) = (again.id, known.made.clone(), known.recorder.clone());
+    let (id, made, recorder) = (again.id, known.made_now(), known.recorder.clone());
     let store = shared.journal.store(recorder.ephemeral);
     let parent = match known.parent_id {
         None => None,
@@ -348,9 +348,16 @@ pub(crate) async fn recorded(
     let started = store.events(entry.id, entry.index.started, 1).await?.pop().ok_or_else(|| missing("start"))?;
     let started: ActorStarted = codec::decode(&started.data).map_err(|error| StoreError::Damaged(error.to_string()))?;
     let manifest = store.manifest(started.manifest).await?.ok_or_else(|| missing("manifest"))?;
-    let component = store.component(started.component).await?.ok_or_else(|| missing("component"))?;
+    let upgraded = entry.index.upgraded.as_ref();
+    // The start of an incarnation after the upgrade names the same.
+    let digest = upgraded.map_or(started.component, |upgraded| upgraded.component);
+    let component = store.component(digest).await?.ok_or_else(|| missing("component"))?;
     let manifest = ManifestConfig::from_source(&entry.index.manifest_path, manifest)?;
-    prepare(shared, manifest, parent, Some(component)).await
+    let mut made = prepare(shared, manifest, parent, Some(component)).await?;
+    if let Some(Upgraded { seq, version, .. }) = upgraded {
+        made.begins_with = Arc::new(made.begins_with.given(*seq, version.clone()));
+    }
+    Ok(made)
 }
 
 /// What `init` ran on at the actor's first start.

@@ -187,7 +187,7 @@ impl ActorRef {
     pub fn exports<P, R>(&self, export: &Export<P, R>) -> bool {
         self.actor
             .upgrade()
-            .is_some_and(|actor| actor.made.component.export(export.interface, export.function).is_some())
+            .is_some_and(|actor| actor.program().component.export(export.interface, export.function).is_some())
     }
 
     /// Calls an export of the actor. The call is in its mailbox when this returns, behind what is

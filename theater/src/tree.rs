@@ -86,6 +86,9 @@ impl Tree {
         if actor.incarnation != actor.recorder.incarnation() + 1 {
             return Err(SpawnError::Running(actor.id)); // another start of it came first
         }
+        if actor.made.begins_with.since != actor.recorder.upgraded() {
+            return Err(SpawnError::Running(actor.id)); // it was upgraded meanwhile
+        }
         match (actors.get(&actor.id), before) {
             (None, _) => {}
             (Some(known), Some(before)) if Arc::ptr_eq(known, before) && lock(&known.inbox).is_over() => {}
@@ -116,6 +119,13 @@ impl Tree {
             lock(&parent.family).children.push(actor.clone());
         }
         actors.insert(actor.id, actor.clone());
+    }
+
+    /// Does this while no incarnation of the actor is known, and none can be registered. `None`: one
+    /// is.
+    pub(crate) fn while_gone<T>(&self, id: TheaterId, work: impl FnOnce() -> T) -> Option<T> {
+        let actors = lock(&self.actors);
+        (!actors.contains_key(&id)).then(work)
     }
 
     /// Completes when an actor is registered or forgotten after this was called.

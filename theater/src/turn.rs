@@ -86,7 +86,8 @@ pub(crate) async fn turn(
     mode: Mode,
     busy: Arc<AtomicBool>,
 ) -> Finished {
-    let Some(found) = actor.made.component.export(message.interface, message.function) else {
+    let program = actor.program();
+    let Some(found) = program.component.export(message.interface, message.function) else {
         return Finished { life: Life::Live(live), end: None, failed: None };
     };
     let Reentry { seq, calls: again } = match message.again.take() {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use theater_chain::{ActorEntry, ChainStore, Digest, Head, TheaterId};
+use theater_chain::{ActorEntry, ChainStore, Digest, Head, TheaterId, Upgraded};
 
 use super::facts::{Begun, ChildFacts, damaged};
 use super::{Known, Record, RecoverError, tail};
@@ -21,8 +21,8 @@ pub(super) type Actors = HashMap<TheaterId, Arc<Actor>>;
 #[derive(Default)]
 pub(super) struct Mades(HashMap<Kind, Arc<Made>>);
 
-/// Manifest, component, where the manifest was, and the parent.
-type Kind = (Digest, Digest, String, Option<TheaterId>);
+/// Manifest, component, where the manifest was, the parent, and whether it was upgraded.
+type Kind = (Digest, Digest, String, Option<TheaterId>, Option<Upgraded>);
 
 impl Record {
     /// Makes every actor again that had not ended, and registers it; none runs yet.
@@ -58,7 +58,8 @@ pub(super) async fn rebuilt(
         error => RecoverError::Actor { id, name: entry.index.name.clone(), error },
     };
     let anchored = anchored(store, entry, parent.as_deref(), facts).await?;
-    let kind = (begun.manifest, begun.component, entry.index.manifest_path.clone(), entry.index.parent);
+    let index = &entry.index;
+    let kind = (begun.manifest, begun.component, index.manifest_path.clone(), index.parent, index.upgraded.clone());
     let made = match mades.0.get(&kind) {
         Some(made) => made.clone(),
         None => {

@@ -16,7 +16,8 @@ use crate::shared::Shared;
 /// no such export, so that it became a dead letter.
 pub(super) fn pending(actor: &Arc<Actor>, pending: PendingMessage) -> Option<Message> {
     let PendingMessage { message_id, interface, function, payload, cause, .. } = pending;
-    let found = actor.made.component.export(&interface, &function);
+    let program = actor.program();
+    let found = program.component.export(&interface, &function);
     let (Some(found), Some(payload)) = (found, payload) else {
         let reason = "it can no longer be read";
         dead_letter(&actor.recorder, message_id, interface, function, reason, cause);
@@ -40,7 +41,8 @@ pub(super) fn open(actor: &Arc<Actor>, open: OpenCall) -> Result<Message, StoreE
 pub(super) fn begun(actor: &Arc<Actor>, event: &theater_chain::ChainEvent, call: Call) -> Result<Message, StoreError> {
     let damaged = |reason: &str| super::facts::damaged(actor.id, &format!("event {}: {reason}", event.seq));
     let interface = call.interface.split_once('@').map_or(call.interface.as_str(), |(name, _)| name);
-    let found = actor.made.component.export(interface, &call.function);
+    let program = actor.program();
+    let found = program.component.export(interface, &call.function);
     let found = found.ok_or_else(|| damaged("the component does not export what it calls"))?;
     let payload = event.payload.clone().ok_or_else(|| damaged("the params of a call that was open were erased"))?;
     let lane = call.lane;

@@ -1,8 +1,8 @@
 //! The newest part of a chain: where its actor stood when the process went down.
 
 use theater_chain::data::{
-    ActorErrorData, ActorStarted, ActorTerminated, Call, CallReturned, Data, DeadLetter, DropReason, EventData,
-    InstanceDropped, Lane, RestartStateKind, StateUpdated,
+    ActorErrorData, ActorRolledBack, ActorStarted, ActorTerminated, ActorUpgraded, Call, CallReturned, Data,
+    DeadLetter, DropReason, EventData, InstanceDropped, Lane, RestartStateKind, StateUpdated,
 };
 use theater_chain::{ActorEntry, ChainEvent, ChainStore, Digest, Head, StoreError, Verifier};
 
@@ -69,6 +69,9 @@ impl Tail {
                     open = None;
                     (self.started, self.dropped) = (true, false);
                 }
+                ActorUpgraded::TYPE | ActorRolledBack::TYPE if entry.index.ended.is_none() => {
+                    (self.started, self.dropped) = (true, true);
+                }
                 InstanceDropped::TYPE if open.is_none() => {
                     (self.started, self.dropped) = (true, true);
                 }
@@ -115,7 +118,7 @@ async fn newest_part(store: &dyn ChainStore, entry: &ActorEntry) -> Result<Vec<C
     while end > entry.index.started {
         let start = end.saturating_sub(PAGE).max(entry.index.started);
         let mut part = range(store, entry, start, end).await?;
-        let decisive = part.iter().rposition(says_where);
+        let decisive = part.iter().rposition(|event| says_where(entry, event));
         if let Some(at) = decisive {
             part.drain(..at);
         }
@@ -137,8 +140,10 @@ async fn newest_part(store: &dyn ChainStore, entry: &ActorEntry) -> Result<Vec<C
     Ok(events)
 }
 
-fn says_where(event: &ChainEvent) -> bool {
+fn says_where(entry: &ActorEntry, event: &ChainEvent) -> bool {
     match &*event.event_type {
+        // After an end it says nothing of that.
+        ActorUpgraded::TYPE | ActorRolledBack::TYPE => entry.index.ended.is_none(),
         ActorStarted::TYPE | CallReturned::TYPE | StateUpdated::TYPE => true,
         // One of a recovery may lie within a call.
         InstanceDropped::TYPE => {
