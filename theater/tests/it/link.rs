@@ -21,7 +21,7 @@ const INIT: &str = "interface actor { init: func(state: option<list<u8>>, params
                     -> result<tuple<option<list<u8>>>, string>; }";
 const EXPORTS: &str = "world guest { export theater:simple/actor@0.1.0; }";
 /// An actor that can do nothing.
-const ACTOR: &str = EXPORTS;
+pub(crate) const ACTOR: &str = EXPORTS;
 
 /// The package `theater:simple` with these interfaces and no others.
 fn simple(interfaces: &str) -> String {
@@ -34,7 +34,7 @@ fn importing(interface: &str) -> String {
 }
 
 /// A component of the world `guest` in a WIT text whose functions do nothing but trap.
-fn component(wit: &str) -> Vec<u8> {
+pub(crate) fn component(wit: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
     if !wit.contains("package theater:simple") {
         resolve.push_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit")).unwrap();

@@ -9,3 +9,4 @@ mod link;
 mod manifest;
 mod reading;
 mod support;
+mod upgrade;
