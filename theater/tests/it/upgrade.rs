@@ -256,22 +256,21 @@ async fn a_busy_actor_is_upgraded_between_two_calls_and_no_message_is_lost() {
     let folder = tempfile::tempdir().unwrap();
     let runtime = runtime();
     let tally = runtime.spawn_actor(manifest(folder.path(), "tally", "version = \"0.1.0\"")).await.unwrap();
-    let asking = {
-        let tally = tally.clone();
-        tokio::spawn(async move {
-            for n in 0..400 {
-                ask(&tally, n, "add 1").await.unwrap();
-            }
-        })
-    };
-    for n in 1_000.. {
-        // A message with the same number is answered from the record.
-        if ask(&tally, n, "get").await.unwrap() != "0" {
-            break;
+    let asking = async {
+        for n in 0..400 {
+            ask(&tally, n, "add 1").await.unwrap();
         }
-    }
-    runtime.upgrade_actor(tally.id(), next()).await.unwrap();
-    asking.await.unwrap();
+    };
+    let upgrading = async {
+        for n in 1_000.. {
+            // A message with the same number is answered from the record.
+            if ask(&tally, n, "get").await.unwrap() != "0" {
+                break;
+            }
+        }
+        runtime.upgrade_actor(tally.id(), next()).await.unwrap();
+    };
+    tokio::join!(asking, upgrading);
     assert_eq!(ask(&tally, 999, "get").await.unwrap(), "400");
     runtime.shutdown().await.unwrap();
     verify_all(&**runtime.store()).await;
