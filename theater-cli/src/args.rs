@@ -43,6 +43,7 @@ pub(crate) enum Command {
     Diff(DiffArgs),
     Prove(ProveArgs),
     Checkpoint(CheckpointArgs),
+    Replay(ReplayArgs),
     Inspect(InspectArgs),
 }
 
@@ -399,6 +400,42 @@ pub(crate) struct CheckpointArgs {
     /// Where to write it. Default: standard output.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+}
+
+/// Replay an actor from its record: its component runs again, with the recorded answers of the host.
+///
+/// Every result, every state and what it asks of the host are compared with the record; the first
+/// difference is shown, with both values as WIT text and the guest's functions at that point. Nothing
+/// of the host runs, and nothing is written. Calls that the host ended (a kill, a time limit, a failure
+/// of its own) are cut where the record says, and counted.
+///
+/// With --json: `{ok, replayed, environmental, diverged?: {actor_id, seq, function, expected, actual,
+/// backtrace}, actors: [{id, events, ok, replayed, environmental, diverged?, unreplayed: [{seq, to,
+/// reason}], failure?: {seq, function, what, backtrace}}]}`; replayed are the calls that ended as
+/// recorded. With --until also `state: {seq, hash, bytes}` (the bytes in base64) and `next: {seq,
+/// function, params}`, with --against `verdict` and `imports`.
+///
+/// Exit status: 0 nothing differs, 1 something does, 2 something could not be replayed.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ReplayArgs {
+    /// The actor: its id, the beginning of it, or its path in the tree such as `bank/ledger`.
+    pub(crate) actor: String,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// Everything below it, too.
+    #[arg(long, conflicts_with_all = ["until", "against"])]
+    pub(crate) tree: bool,
+    /// Replay up to the event with this seq, from the last fresh instance before it, and show the state
+    /// there and the next call.
+    #[arg(long, value_name = "SEQ")]
+    pub(crate) until: Option<u64>,
+    /// Replay with this component in the place of the recorded one: is it *compatible* with the record,
+    /// does it *diverge*, or does it *need other imports*?
+    #[arg(long, value_name = "NEW.wasm")]
+    pub(crate) against: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Show what a component imports and exports, its digest, and the [[handlers]] lines that it needs.

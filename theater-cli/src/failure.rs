@@ -135,6 +135,7 @@ from_errors!(
     theater::host_key::HostKeyError,
     theater_build::BuildError,
     theater::chain::bundle::BundleError,
+    theater_replay::ReplayError,
     theater::chain::codec::DecodeError,
 );
 

@@ -26,6 +26,7 @@
 //! | `diff A B` | shows where two histories part, and how |
 //! | `prove ACTOR SEQ` | a proof of one event, which a program without Theater can check |
 //! | `checkpoint [ACTOR]` | what the host signed of all chains, or signs of one, to be kept elsewhere |
+//! | `replay ACTOR` | runs an actor again from its record, and compares |
 //! | `inspect COMPONENT` | what a component imports, exports and needs in its manifest |
 //!
 //! Exit status: 0 yes, 1 no, 2 could not tell (a mistake in the command line included). Every
@@ -97,6 +98,7 @@ fn dispatch(args: Args, builder: TheaterRuntimeBuilder) -> Outcome {
         Command::Diff(diff) => travel::diff::diff(&diff),
         Command::Prove(prove) => look::prove::prove(&prove),
         Command::Checkpoint(checkpoint) => look::prove::checkpoint(&checkpoint),
+        Command::Replay(replay) => look::replay::replay(&replay),
         Command::Inspect(inspect) => inspect::inspect(&inspect, &builder),
     }
 }

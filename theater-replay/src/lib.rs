@@ -43,4 +43,4 @@ mod text;
 
 pub use error::ReplayError;
 pub use replayer::{Part, Replayer, Verdict};
-pub use report::{Divergence, Failure, Replay, State, Unreplayed};
+pub use report::{Divergence, Failure, NextCall, Replay, State, Unreplayed};

@@ -9,12 +9,13 @@ use theater_chain::{ChainEvent, ChainStore, Digest, TheaterId, payload};
 
 use crate::Replayer;
 use crate::answer::field;
-use crate::call::{Maker, Ran};
+use crate::call::{self, Maker, Ran};
 use crate::error::ReplayError;
 use crate::guest::{Engines, Live};
 use crate::link::Linked;
 use crate::record::{Halt, Record, Step, damaged};
-use crate::report::{Replay, State, Unreplayed};
+use crate::report::{NextCall, Replay, State, Unreplayed};
+use crate::text;
 
 /// Gaps that a report lists.
 const MAX_GAPS: usize = 100;
@@ -62,6 +63,7 @@ impl<'a> Machine<'a> {
             unreplayed: Vec::new(),
             failure: None,
             state: None,
+            next: None,
         };
         Self {
             replayer,
@@ -93,7 +95,7 @@ impl<'a> Machine<'a> {
     }
 
     /// Goes through the record to its end, or to the first difference.
-    pub(crate) async fn run(mut self, mut record: Record) -> Result<Replay, ReplayError> {
+    pub(crate) async fn run(&mut self, mut record: Record) -> Result<Replay, ReplayError> {
         loop {
             match self.step(record).await {
                 Ok(Some(back)) => record = back,
@@ -102,15 +104,41 @@ impl<'a> Machine<'a> {
                 Err(Halt::Diverged(divergence)) => {
                     self.report.events = divergence.seq.saturating_sub(self.report.from);
                     self.report.diverged = Some(*divergence);
-                    return Ok(self.report);
+                    return Ok(self.report.clone());
                 }
             }
         }
-        self.report.state = match (self.state_hash, self.state) {
-            (Some(hash), Some(bytes)) => Some(State { hash, bytes }),
+        self.report.state = match (self.state_hash, &self.state) {
+            (Some(hash), Some(bytes)) => Some(State { hash, bytes: bytes.clone() }),
             _ => None,
         };
-        Ok(self.report)
+        Ok(self.report.clone())
+    }
+
+    /// The first call from the event `from` on.
+    ///
+    /// # Errors
+    /// The store could not be read.
+    pub(crate) async fn next_call(&self, mut from: u64) -> Result<Option<NextCall>, ReplayError> {
+        loop {
+            let page = self.store.events(self.actor, from, 64).await?;
+            let Some(last) = page.last() else { return Ok(None) };
+            from = last.seq + 1;
+            let found = page.iter().find_map(|event| match Data::decode(&event.event_type, &event.data) {
+                Ok(Some(Data::Call(call))) => Some((event, call)),
+                _ => None,
+            });
+            if let Some((event, call)) = found {
+                let params = field(event, "params").ok().flatten().unwrap_or(&[0xc0]);
+                let export = self.life.as_ref().and_then(|life| life.linked.export(&call.interface, &call.function));
+                let params = match export {
+                    _ if event.is_erased() => "(erased)".to_owned(),
+                    Some(export) => text::value(params, &export.params),
+                    None => text::raw(params),
+                };
+                return Ok(Some(NextCall { seq: event.seq, function: call::name(&call), params }));
+            }
+        }
     }
 
     /// Takes one event, and with a `call` all that belong to it.

@@ -113,9 +113,11 @@ impl Replayer {
             return Err(ReplayError::NoSuchEvent { actor, seq: until, newest });
         }
         match self.enter(&store, actor, kept, until).await {
-            Ok((machine, from)) => {
+            Ok((mut machine, from)) => {
                 let record = Record::new(store, actor, from, until + 1, part.progress);
-                machine.run(record).await
+                let mut replay = machine.run(record).await?;
+                replay.next = machine.next_call(until + 1).await?;
+                Ok(replay)
             }
             Err(Halt::Failed(error)) => Err(error),
             Err(Halt::Diverged(divergence)) => {

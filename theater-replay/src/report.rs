@@ -28,6 +28,20 @@ pub struct Replay {
     pub failure: Option<Failure>,
     /// The state after the last event that was looked at, where it is known.
     pub state: Option<State>,
+    /// The call that comes next in the record, where a part of it was replayed.
+    pub next: Option<NextCall>,
+}
+
+/// A recorded call that was not made again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NextCall {
+    /// Its event.
+    pub seq: u64,
+    /// The guest's function, `interface#function`.
+    pub function: String,
+    /// Its params as WIT text, without the state.
+    pub params: String,
 }
 
 impl Replay {

@@ -7,6 +7,7 @@ mod merge;
 pub(crate) mod prove;
 pub(crate) mod record;
 mod render;
+pub(crate) mod replay;
 pub(crate) mod state;
 pub(crate) mod tree;
 mod trust;
