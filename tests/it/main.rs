@@ -12,5 +12,6 @@ mod policy;
 mod recovery;
 mod refusals;
 mod signed;
+mod replay;
 mod storms;
 mod supervision;

@@ -30,6 +30,8 @@ mod decode;
 mod encode;
 mod error;
 mod guest;
+#[cfg(test)]
+mod kinds;
 mod link;
 mod machine;
 mod names;

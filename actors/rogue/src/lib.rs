@@ -6,11 +6,16 @@
 //! `alloc`, `big-state N` and `big-reply N` (bytes), `flood-log [N]`, `flood-chain [N]`,
 //! `flood-send ID [N]` (for ever without N), `sleepless` (sends itself a message for ever),
 //! `start` (a child of a dynamic supervisor), `stop-foreign ID`, `restart-foreign ID`, `state-foreign ID`, `events-foreign ID`,
-//! `request-then-panic ID TEXT`, `request-then-loop ID TEXT`, `shutdown [DATA]`, `calls` (how many it committed).
+//! `request-then-panic ID TEXT`, `request-then-loop ID TEXT`, `shutdown [DATA]`, `calls` (how many it committed),
+//! `tally` (how often it was told so since its instance was made: kept in a `static`, and logged).
 
 use std::hint::black_box;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use theater_actor::prelude::*;
+
+/// Kept in the instance's memory alone.
+static TALLY: AtomicU64 = AtomicU64::new(0);
 
 #[derive(Default, Serialize, Deserialize)]
 struct Rogue {
@@ -76,6 +81,12 @@ impl Rogue {
                 spin(u64::MAX);
             }
             "shutdown" => runtime::shutdown((!rest.is_empty()).then_some(rest.as_bytes())),
+            "tally" => {
+                let tally = TALLY.fetch_add(1, Ordering::Relaxed) + 1;
+                info!("tally {tally}");
+                self.filler = tally.to_string();
+                reply = self.filler.clone().into();
+            }
             "calls" => reply = self.calls.to_string().into(),
             _ => bail!("unknown order `{verb}`"),
         }

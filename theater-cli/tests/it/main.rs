@@ -11,6 +11,7 @@ mod look;
 mod merge;
 mod project;
 mod proof;
+mod replay;
 mod run;
 mod signals;
 mod tool;
