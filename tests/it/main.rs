@@ -11,7 +11,7 @@ mod otp;
 mod policy;
 mod recovery;
 mod refusals;
-mod signed;
 mod replay;
+mod signed;
 mod storms;
 mod supervision;

@@ -27,6 +27,15 @@ pub(crate) struct Life {
     engines: Engines,
 }
 
+/// The incarnation at a point of a chain.
+pub(crate) struct Standing {
+    /// Its start.
+    pub(crate) event: ChainEvent,
+    pub(crate) started: ActorStarted,
+    /// The last exchange of its component since, if there was one.
+    pub(crate) exchanged: Option<(u64, Digest)>,
+}
+
 /// The replay of one actor.
 pub(crate) struct Machine<'a> {
     replayer: &'a Replayer,
@@ -88,8 +97,12 @@ impl<'a> Machine<'a> {
     ///
     /// # Errors
     /// As of a start.
-    pub(crate) async fn enter(&mut self, started: &ChainEvent, data: &ActorStarted, state: State) -> Result<(), Halt> {
-        self.life = Some(self.life(started, data).await?);
+    pub(crate) async fn enter(&mut self, from: &Standing, state: State) -> Result<(), Halt> {
+        let mut life = self.life(&from.event, &from.started).await?;
+        if let Some((seq, component)) = from.exchanged {
+            life.linked = self.linked(seq, component).await?;
+        }
+        self.life = Some(life);
         (self.state_hash, self.state) = (Some(state.hash), Some(state.bytes));
         Ok(())
     }
@@ -149,6 +162,12 @@ impl<'a> Machine<'a> {
             Some(Data::ActorStarted(started)) => self.started(event, started).await?,
             Some(Data::Call(call)) if !self.lost => record = self.call(record, event, call).await?,
             Some(Data::InstanceDropped(_)) => self.dropped().await?,
+            Some(Data::ActorUpgraded(data)) => {
+                self.exchanged(event, data.new_component, (data.old_state_hash, data.new_state_hash)).await?;
+            }
+            Some(Data::ActorRolledBack(data)) => {
+                self.exchanged(event, data.new_component, (data.old_state_hash, data.new_state_hash)).await?;
+            }
             Some(Data::StateUpdated(updated)) if self.lost => {
                 (self.state_hash, self.state) = (Some(updated.new_state_hash), None);
             }
@@ -209,21 +228,29 @@ impl<'a> Machine<'a> {
             .filter(|bytes| Digest::of(bytes) == started.manifest)
             .ok_or_else(|| missing("manifest", started.manifest))?;
         let manifest = ManifestConfig::from_source("manifest.toml", manifest).map_err(ReplayError::from)?;
-        let linked = match &self.instead {
-            Some(instead) => instead.clone(),
-            None => match self.replayer.known(started.component) {
-                Some(linked) => linked,
-                None => {
-                    let component = self.store.component(started.component).await?;
-                    let component = component
-                        .filter(|bytes| Digest::of(bytes) == started.component)
-                        .ok_or_else(|| missing("component", started.component))?;
-                    self.replayer.link(started.component, &component)?
-                }
-            },
-        };
+        let linked = self.linked(event.seq, started.component).await?;
         let engines = Engines::of(&started.engine, self.replayer.engine_record());
         Ok(Life { limits: manifest.limits, linked, engines })
+    }
+
+    /// A component: the one that takes the place of all, or the recorded one.
+    async fn linked(&self, seq: u64, digest: Digest) -> Result<Arc<Linked>, Halt> {
+        match &self.instead {
+            Some(instead) => Ok(instead.clone()),
+            None => Ok(self.replayer.of_store(&*self.store, self.actor, seq, digest).await?),
+        }
+    }
+
+    /// The actor got another component, and a state for it.
+    async fn exchanged(&mut self, event: &ChainEvent, to: Digest, (old, new): (Digest, Digest)) -> Result<(), Halt> {
+        self.holds(event, old)?;
+        self.live = None;
+        let linked = self.linked(event.seq, to).await?;
+        if let Some(life) = &mut self.life {
+            life.linked = linked;
+        }
+        self.state_hash = Some(new);
+        self.install(event.seq, new).await
     }
 
     fn initial(&mut self, event: &ChainEvent, started: &ActorStarted) -> Result<(), Halt> {

@@ -138,17 +138,19 @@ impl Record {
                     dropped.reason == DropReason::Recovered && passed >= Some(step.event.seq)
                 }
                 Some(
-                    Data::MessageAccepted(_)
-                    | Data::ChildExited(_)
-                    | Data::ChildErred(_)
-                    | Data::ChildrenAnchored(_)
-                    | Data::SupervisionAction(_)
-                    | Data::HandlerError(_)
-                    | Data::PermissionDenied(_)
-                    | Data::DeadLetter(_),
-                )
-                | None => true,
-                _ => false,
+                    Data::ActorStarted(_)
+                    | Data::Call(_)
+                    | Data::HostCallBegun(_)
+                    | Data::HostCall(_)
+                    | Data::CallReturned(_)
+                    | Data::StateUpdated(_)
+                    | Data::ActorErrorData(_)
+                    | Data::ActorTerminated(_)
+                    | Data::ActorUpgraded(_)
+                    | Data::ActorRolledBack(_),
+                ) => false,
+                // Appended beside a running call, whenever they happen.
+                _ => true,
             };
             if !beside {
                 break;

@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use theater::engine;
 use theater_chain::data::{ActorStarted, Data, EngineRecord, EventData as _};
-use theater_chain::{ChainEvent, ChainStore, Digest, TheaterId, newest};
+use theater_chain::{ChainEvent, ChainStore, Digest, StoreError, TheaterId, newest};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::error::ReplayError;
 use crate::link::Linked;
-use crate::machine::{Machine, stored_state};
+use crate::machine::{Machine, Standing, stored_state};
 use crate::record::{Halt, Progress, Record};
 use crate::report::{Replay, State};
 
@@ -142,18 +142,11 @@ impl Replayer {
         let entry = store.actor(actor).await?.ok_or(ReplayError::NotFound(actor))?;
         let kept = store.kept_from(actor).await?;
         let instead = self.link(Digest::of(component), component)?;
-        let (_, started) = start_before(&*store, actor, kept, entry.head.seq)
-            .await?
-            .ok_or(ReplayError::NoSuchEvent { actor, seq: kept, newest: entry.head.seq })?;
-        let own = match self.known(started.component) {
-            Some(own) => own,
-            None => {
-                let (seq, digest) = (entry.index.started, started.component);
-                let bytes = store.component(digest).await?;
-                let bytes = bytes.ok_or(ReplayError::Missing { actor, seq, what: "component", digest })?;
-                self.link(digest, &bytes)?
-            }
-        };
+        let newest = entry.head.seq;
+        let standing = standing(&*store, actor, kept, newest).await?;
+        let standing = standing.ok_or(ReplayError::NoSuchEvent { actor, seq: kept, newest })?;
+        let (seq, digest) = standing.exchanged.unwrap_or((standing.event.seq, standing.started.component));
+        let own = self.of_store(&*store, actor, seq, digest).await?;
         let beyond = instead.imports.beyond(&own.imports);
         if !beyond.is_empty() {
             return Ok(Verdict::NeedsOtherImports(beyond));
@@ -186,9 +179,9 @@ impl Replayer {
                 }
             };
             let Some(bytes) = stored_state(&**store, state_hash).await? else { continue };
-            let Some((event, started)) = start_before(&**store, actor, kept, from).await? else { continue };
+            let Some(standing) = standing(&**store, actor, kept, from).await? else { continue };
             let mut machine = Machine::new(self, store.clone(), actor, from, None);
-            machine.enter(&event, &started, State { hash: state_hash, bytes }).await?;
+            machine.enter(&standing, State { hash: state_hash, bytes }).await?;
             return Ok((machine, from));
         }
         Ok((Machine::new(self, store.clone(), actor, kept, None), kept))
@@ -198,8 +191,24 @@ impl Replayer {
         &self.record
     }
 
+    /// A component of a store, named by the event `seq`.
+    pub(crate) async fn of_store(
+        &self,
+        store: &dyn ChainStore,
+        actor: TheaterId,
+        seq: u64,
+        digest: Digest,
+    ) -> Result<Arc<Linked>, ReplayError> {
+        if let Some(linked) = self.known(digest) {
+            return Ok(linked);
+        }
+        let bytes = store.component(digest).await?.filter(|bytes| Digest::of(bytes) == digest);
+        let bytes = bytes.ok_or(ReplayError::Missing { actor, seq, what: "component", digest })?;
+        self.link(digest, &bytes)
+    }
+
     /// A component that was linked before.
-    pub(crate) fn known(&self, digest: Digest) -> Option<Arc<Linked>> {
+    fn known(&self, digest: Digest) -> Option<Arc<Linked>> {
         self.linked.lock().unwrap_or_else(PoisonError::into_inner).get(&digest).cloned()
     }
 
@@ -228,7 +237,9 @@ impl Point {
     fn of(event: &ChainEvent) -> Option<Self> {
         match Data::decode(&event.event_type, &event.data) {
             Ok(Some(Data::ActorStarted(_))) => Some(Self::Started(event.seq)),
-            Ok(Some(Data::InstanceDropped(_))) => Some(Self::Dropped(event.seq)),
+            Ok(Some(Data::InstanceDropped(_) | Data::ActorUpgraded(_) | Data::ActorRolledBack(_))) => {
+                Some(Self::Dropped(event.seq))
+            }
             _ => None,
         }
     }
@@ -250,24 +261,35 @@ impl Committed {
             Data::StateUpdated(data) => Self::State(data.new_state_hash),
             Data::ActorErrorData(data) => Self::State(data.state_hash),
             Data::ActorTerminated(data) => Self::State(data.final_state_hash),
+            Data::ActorUpgraded(data) => Self::State(data.new_state_hash),
+            Data::ActorRolledBack(data) => Self::State(data.new_state_hash),
             Data::Call(_) | Data::HostCall(_) | Data::HostCallBegun(_) => Self::Open,
             _ => return None,
         })
     }
 }
 
-/// The start of the incarnation that an event belongs to.
-async fn start_before(
+/// The incarnation that stands right before the event `seq`, or begins with it.
+async fn standing(
     store: &dyn ChainStore,
     actor: TheaterId,
     kept: u64,
     seq: u64,
-) -> Result<Option<(ChainEvent, ActorStarted)>, theater_chain::StoreError> {
+) -> Result<Option<Standing>, StoreError> {
+    let exchanged = newest(store, actor, kept..seq, |event| match Data::decode(&event.event_type, &event.data) {
+        Ok(Some(Data::ActorStarted(_))) => Some(None),
+        Ok(Some(Data::ActorUpgraded(data))) => Some(Some((event.seq, data.new_component))),
+        Ok(Some(Data::ActorRolledBack(data))) => Some(Some((event.seq, data.new_component))),
+        _ => None,
+    })
+    .await?;
     newest(store, actor, kept..seq + 1, |event| {
         if event.event_type != ActorStarted::TYPE {
             return None;
         }
-        ActorStarted::decode(&event.data).ok().map(|data| (event.clone(), data))
+        let started = ActorStarted::decode(&event.data).ok()?;
+        let exchanged = exchanged.flatten().filter(|(seq, _)| *seq > event.seq);
+        Some(Standing { event: event.clone(), started, exchanged })
     })
     .await
 }
