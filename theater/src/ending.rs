@@ -30,7 +30,7 @@ const HANDLER_STOP: Duration = Duration::from_secs(5);
 pub(crate) async fn end(actor: Arc<Actor>, reason: ExitReason, life: Life, failed: Option<FailedCall>) {
     let published = {
         let mut inbox = lock(&actor.inbox);
-        let published = matches!(inbox.phase, Phase::Running);
+        let published = matches!(inbox.phase, Phase::Running) || inbox.decided;
         inbox.phase = Phase::Ending;
         published
     };

@@ -36,6 +36,8 @@ pub(crate) struct Inbox {
     listed: bool,
     /// A restart is under way, or will be, that takes the messages over.
     kept: bool,
+    /// Its parent hears of its end, also while it starts: whoever decided that start went down.
+    pub(crate) decided: bool,
     /// Who keeps the messages of an incarnation that has ended.
     pub(crate) holders: u32,
     /// The call that ended this incarnation had ended one before in just the same way.

@@ -1,7 +1,7 @@
 //! Having the actors run again: their handlers, what was open, what waits, and what had not come to
 //! its end.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -50,14 +50,20 @@ impl Record {
         let untold = self.untold(shared, &actors, &mut mades).await?;
         self.expect_requests(shared);
         let mut pending = pending(shared).await?;
+        for end in &untold {
+            let waiting = pending.remove(&end.actor.id).unwrap_or_default();
+            wait_again(&end.actor, waiting);
+        }
+        let decisions: HashMap<TheaterId, HashSet<Digest>> =
+            self.live.iter().map(|known| (known.entry.id, known.decisions())).collect();
         let mut next: Vec<(Arc<Actor>, Next)> = Vec::with_capacity(self.live.len());
         for known in self.live {
             let Some(actor) = actors.get(&known.entry.id) else { continue };
             let waiting = pending.remove(&actor.id).unwrap_or_default();
-            let waiting: Vec<Message> =
-                waiting.into_iter().filter_map(|message| messages::pending(actor, message)).collect();
-            recovered.messages += waiting.len();
-            lock(&actor.inbox).adopt(waiting.into());
+            recovered.messages += wait_again(actor, waiting);
+            let decided = actor.parent_id.and_then(|parent| decisions.get(&parent));
+            let decided = decided.zip(known.tail.begun.parent_event).is_some_and(|(all, event)| all.contains(&event));
+            lock(&actor.inbox).decided = decided;
             recovered.calls += usize::from(known.tail.open.is_some());
             recovered.ends += usize::from(known.tail.failed.is_some());
             next.push((actor.clone(), begin(actor, known.tail).await?));
@@ -228,6 +234,15 @@ fn release(actor: Arc<Actor>, next: Next) {
             shared.spawn(ending::end(actor, reason, Life::Parked(slots), failed));
         }
     }
+}
+
+/// Puts messages that were not begun into a mailbox; how many.
+fn wait_again(actor: &Arc<Actor>, waiting: Vec<PendingMessage>) -> usize {
+    let waiting: VecDeque<Message> =
+        waiting.into_iter().filter_map(|message| messages::pending(actor, message)).collect();
+    let count = waiting.len();
+    lock(&actor.inbox).adopt(waiting);
+    count
 }
 
 /// What waits to be begun, by receiver.

@@ -62,7 +62,10 @@ impl Tail {
             match &*event.event_type {
                 ActorStarted::TYPE => self.started = false,
                 Call::TYPE => {
-                    open = Some((at, decoded(entry, event)?));
+                    let call: Call = decoded(entry, event)?;
+                    // Anything else is called only when the start is over; some starts have no call.
+                    self.started |= call.lane != Lane::Start;
+                    open = Some((at, call));
                     self.dropped = false;
                 }
                 CallReturned::TYPE | StateUpdated::TYPE => {
@@ -96,8 +99,6 @@ impl Tail {
         if let Some((at, call)) = open {
             let event = events[at].clone();
             let again = Reentry::read(event.seq, &events[at + 1..])?;
-            // Only a start that has no call of its own is over without one.
-            self.started &= call.lane != Lane::Start;
             self.open = Some(OpenCall { event, call, again });
         }
         Ok(())
