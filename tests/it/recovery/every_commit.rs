@@ -118,8 +118,3 @@ async fn of_requests_through_the_root() {
 async fn of_children_that_crash() {
     at_every_commit("", CRASHES).await;
 }
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_children_that_restart_together() {
-    at_every_commit("strategy = \"one-for-all\"", CRASHES).await;
-}
