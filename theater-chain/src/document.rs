@@ -103,7 +103,8 @@ fn json_float(text: &str) -> Value {
 }
 
 /// An event as `theater events --json` prints it:
-/// `{actor_id, seq, hash, parent_hash, event_type, timestamp, data, erased}`.
+/// `{actor_id, seq, hash, parent_hash, event_type, timestamp, data, erased, payload_commit}`; the
+/// commit is null where the event never had a payload.
 pub fn event_json(actor: &TheaterId, event: &ChainEvent) -> Result<Value, DecodeError> {
     Ok(serde_json::json!({
         "actor_id": actor.to_string(),
@@ -114,6 +115,7 @@ pub fn event_json(actor: &TheaterId, event: &ChainEvent) -> Result<Value, Decode
         "timestamp": event.timestamp,
         "data": to_json(&merged(event)?)?,
         "erased": event.is_erased(),
+        "payload_commit": event.payload_commit.map(|commit| commit.to_string()),
     }))
 }
 
@@ -148,7 +150,7 @@ mod tests {
         assert_eq!(json["erased"], true);
         assert_eq!(json["data"].as_object().unwrap().keys().collect::<Vec<_>>(), ["ok", "state_hash"]);
         let keys: Vec<_> = json.as_object().unwrap().keys().cloned().collect();
-        assert_eq!(keys.join(" "), "actor_id seq hash parent_hash event_type timestamp data erased");
+        assert_eq!(keys.join(" "), "actor_id seq hash parent_hash event_type timestamp data erased payload_commit");
     }
 
     #[test]

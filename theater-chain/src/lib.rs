@@ -47,6 +47,7 @@ pub mod data;
 pub mod diff;
 mod digest;
 pub mod document;
+pub mod erase;
 mod event;
 mod head_log;
 mod id;

@@ -43,6 +43,8 @@ struct Inner {
     answered: BTreeMap<String, Answered>,
     /// Children that came without their chains.
     left_out: HashSet<TheaterId>,
+    /// The commits of payloads that were erased.
+    erased: HashSet<Digest>,
     log: Log,
 }
 
@@ -255,6 +257,20 @@ impl Inner {
         for answered in commit.answered {
             self.add_answered(answered);
         }
+        self.erase(&commit.erased);
+    }
+
+    fn erase(&mut self, payloads: &[Digest]) {
+        if payloads.is_empty() {
+            return;
+        }
+        for event in self.actors.values_mut().flat_map(|actor| &mut actor.events) {
+            if event.payload_commit.is_some_and(|commit| payloads.contains(&commit)) {
+                event.payload = None;
+            }
+        }
+        payloads.iter().for_each(|commit| drop(self.payloads.remove(commit)));
+        self.erased.extend(payloads);
     }
 
     /// Enters an actor, or what is new of one.
@@ -277,7 +293,11 @@ impl Inner {
         }
     }
 
-    fn push(&mut self, id: TheaterId, event: ChainEvent) {
+    fn push(&mut self, id: TheaterId, mut event: ChainEvent) {
+        // A copy that comes from elsewhere stays erased.
+        if event.payload_commit.is_some_and(|commit| self.erased.contains(&commit)) {
+            event.payload = None;
+        }
         if let Some(payload) = &event.payload {
             self.hold(payload);
         }

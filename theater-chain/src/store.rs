@@ -121,6 +121,9 @@ pub struct Commit {
     pub pending_removed: Vec<String>,
     /// Messages from outside that were answered; the last answer of a message counts.
     pub answered: Vec<Answered>,
+    /// The commits of payloads that are erased with their salts, wherever the store has them. When
+    /// the batch is durable their bytes are gone from the disk, as far as the store can see to that.
+    pub erased: Vec<Digest>,
     /// What is appended to the log of changed heads, for stores that keep one.
     pub tree: Option<TreeUpdate>,
 }

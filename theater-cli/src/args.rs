@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use theater::Digest;
 
 /// Run, watch and verify trees of recorded WebAssembly actors.
 ///
@@ -44,6 +45,7 @@ pub(crate) enum Command {
     Prove(ProveArgs),
     Checkpoint(CheckpointArgs),
     Replay(ReplayArgs),
+    Erase(EraseArgs),
     Inspect(InspectArgs),
 }
 
@@ -167,8 +169,8 @@ pub(crate) struct TreeArgs {
 
 /// Show the events of an actor, one a line.
 ///
-/// With --json: `{actor_id, seq, hash, parent_hash, event_type, timestamp, data, erased}`, one object
-/// a line; hashes in hex, the timestamp in milliseconds since 1970, byte strings of `data` in base64.
+/// With --json: `{actor_id, seq, hash, parent_hash, event_type, timestamp, data, erased,
+/// payload_commit}`, one object a line; hashes in hex, the timestamp in milliseconds since 1970, byte strings of `data` in base64.
 #[derive(Debug, clap::Args)]
 pub(crate) struct EventsArgs {
     /// The actor: its id, the beginning of it, or its path in the tree such as `bank/ledger`.
@@ -433,6 +435,33 @@ pub(crate) struct ReplayArgs {
     /// does it *diverge*, or does it *need other imports*?
     #[arg(long, value_name = "NEW.wasm")]
     pub(crate) against: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Erase a payload, with its salt, wherever it is in the record; the chains still verify.
+///
+/// Copies of the same message, or of the same answer, are erased with it: with its sender, where it
+/// waits, and with its receiver. The record says that it was erased, and why. What is shown are the
+/// events that had it, and the states that those calls left: these stay, and they and later states may
+/// hold what was made of it. The file is written anew, so that no bytes stay in its unused places;
+/// bundles and copies of the folder are for you to look after. Nothing may run in the folder meanwhile.
+///
+/// With --json: `{payloads, events: [{actor, seq, event_type}], pending, states: [{actor, seq, state}]}`.
+/// Exit status 0: it is erased, 1: nothing has it, or a call that is not over needs it, 2: it could not
+/// be done.
+#[derive(Debug, clap::Args)]
+pub(crate) struct EraseArgs {
+    /// The payload, as `theater events --json` shows it: its `payload_commit`.
+    #[arg(long, value_name = "COMMIT")]
+    pub(crate) payload: Digest,
+    /// Why, in a few words. It stays in the record, so it should not say what is to be forgotten.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) why: String,
+    /// The folder of the run.
+    #[arg(long, value_name = "DIR", default_value = ".theater")]
+    pub(crate) data: PathBuf,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,

@@ -27,6 +27,7 @@
 //! | `prove ACTOR SEQ` | a proof of one event, which a program without Theater can check |
 //! | `checkpoint [ACTOR]` | what the host signed of all chains, or signs of one, to be kept elsewhere |
 //! | `replay ACTOR` | runs an actor again from its record, and compares |
+//! | `erase --payload COMMIT` | a payload and its copies, for good; the chains still verify |
 //! | `inspect COMPONENT` | what a component imports, exports and needs in its manifest |
 //!
 //! Exit status: 0 yes, 1 no, 2 could not tell (a mistake in the command line included). Every
@@ -49,6 +50,7 @@ mod bundle;
 mod client;
 mod compiling;
 mod control;
+mod erase;
 mod failure;
 mod inspect;
 mod log;
@@ -99,6 +101,7 @@ fn dispatch(args: Args, builder: TheaterRuntimeBuilder) -> Outcome {
         Command::Prove(prove) => look::prove::prove(&prove),
         Command::Checkpoint(checkpoint) => look::prove::checkpoint(&checkpoint),
         Command::Replay(replay) => look::replay::replay(&replay),
+        Command::Erase(erase) => erase::erase(&erase),
         Command::Inspect(inspect) => inspect::inspect(&inspect, &builder),
     }
 }

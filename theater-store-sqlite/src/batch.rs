@@ -109,7 +109,8 @@ impl Appender {
             head_log::append(connection, update, self.next_position - 1)?;
             self.logged = update.tree.size();
         }
-        self.write_messages(connection, commit)
+        self.write_messages(connection, commit)?;
+        if commit.erased.is_empty() { Ok(()) } else { self.erase(connection, &commit.erased) }
     }
 
     /// The number of an actor that is new.
@@ -200,6 +201,19 @@ impl Appender {
         for (digest, bytes) in &commit.manifests {
             self.write_manifest(connection, digest, bytes)?;
         }
+        Ok(())
+    }
+
+    /// Erases payloads; that their bytes go from the file, too, is for who commits.
+    fn erase(&mut self, connection: &Connection, payloads: &[Digest]) -> rusqlite::Result<()> {
+        for commit in payloads {
+            for table in ["events", "pending"] {
+                let sql = format!("UPDATE {table} SET salt = NULL, payload = NULL WHERE payload_commit = ?");
+                connection.prepare(&sql)?.execute([commit.as_bytes()])?;
+            }
+            connection.execute("INSERT OR IGNORE INTO erased (payload_commit) VALUES (?)", [commit.as_bytes()])?;
+        }
+        self.payloads = RecentPayloads::default();
         Ok(())
     }
 

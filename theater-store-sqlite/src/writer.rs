@@ -100,7 +100,14 @@ impl Worker {
                 }
                 next = if group.len() < QUEUE { jobs.try_recv().ok() } else { None };
             }
-            let answers = if group.is_empty() { Vec::new() } else { self.write(&group) };
+            let mut answers = if group.is_empty() { Vec::new() } else { self.write(&group) };
+            if group.iter().zip(&answers).any(|(job, answer)| !job.commit.erased.is_empty() && answer.is_ok()) {
+                let scrubbed = self.scrub();
+                let erasing = group.iter().zip(&mut answers).filter(|(job, _)| !job.commit.erased.is_empty());
+                for (_, answer) in erasing {
+                    *answer = std::mem::replace(answer, Ok(())).and(scrubbed.clone());
+                }
+            }
             for (job, answer) in group.into_iter().zip(answers) {
                 // Who no longer waits for the answer does not need it.
                 let _ = job.done.send(answer);
@@ -108,6 +115,19 @@ impl Worker {
             if let Some((parts, done)) = alone {
                 let _ = done.send(self.import(parts));
             }
+        }
+    }
+
+    /// Writes the database anew, without what lies in its unused places, and empties the log.
+    fn scrub(&self) -> Answer {
+        let again = "was erased from the record, and its bytes may still lie in unused places of the file: \
+            erase it once more";
+        let failed = |error: rusqlite::Error| StoreError::Io(format!("the payload {again} ({error})"));
+        self.connection.execute_batch("VACUUM").map_err(failed)?;
+        let busy = |row: &rusqlite::Row<'_>| row.get::<_, bool>(0);
+        match self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], busy).map_err(failed)? {
+            false => Ok(()),
+            true => Err(StoreError::Io(format!("somebody reads the record, so that the payload {again}"))),
         }
     }
 

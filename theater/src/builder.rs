@@ -198,7 +198,7 @@ impl TheaterRuntimeBuilder {
         let engine = engine::build(self.live).map_err(|error| failed(&error))?;
         let background = Background::new().map_err(|error| failed(&error))?;
         #[cfg_attr(not(feature = "testing"), expect(unused_mut, reason = "tests change it"))]
-        let mut journal = Journal::new(self.store);
+        let mut journal = Journal::new(self.store, self.sources.clone());
         #[cfg(feature = "testing")]
         {
             journal.each_alone = self.each_alone;

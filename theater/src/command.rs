@@ -185,8 +185,9 @@ impl TheaterRuntime {
     /// See [`CommandError`].
     pub async fn command(&self, command: TheaterCommand) -> Result<TheaterReply, CommandError> {
         let reply = self.carry_out(command).await;
-        // What leaves the process waits until it is durable, a failure too.
-        self.flush().await?;
+        // What leaves the process waits until it is durable, a failure too; where it cannot become so
+        // now, that is the answer.
+        self.shared.journal.told().await?;
         reply
     }
 
@@ -241,7 +242,7 @@ impl TheaterRuntime {
         if let Some(alive) = self.actor(actor) {
             return Ok(alive);
         }
-        self.flush().await?;
+        self.shared.journal.told().await?;
         let store = find_store(&self.shared, actor).await?;
         let entry = store.actor(actor).await?.ok_or(CommandError::NotFound(actor))?;
         Ok(ActorProcess::of_ended(&**store, &entry).await?)
@@ -253,7 +254,8 @@ impl TheaterRuntime {
             return self.status(actor).await.map(|_| Vec::new());
         };
         let subtree = Subtree::unwaiting(&found);
-        let mut children = subtree.ended(ENDED).await?;
+        self.shared.journal.told().await?;
+        let mut children = subtree.ended_as_stored(ENDED).await?;
         children.extend(subtree.children());
         let newest_first = find_store(&self.shared, actor).await?.children(actor, children.len()).await?;
         let place: HashMap<TheaterId, usize> =

@@ -24,6 +24,13 @@ const ROOM: usize = 128 << 20;
 /// waits for itself, not for others.
 const SHARE: usize = 512 << 10;
 
+/// How long the writer waits before it tries again to write what it could not: at first, and at most.
+const AGAIN: Duration = Duration::from_millis(50);
+const AGAIN_AT_MOST: Duration = Duration::from_secs(2);
+
+/// How often the end of a runtime waits for a store that cannot write.
+const LAST_TRIES: u64 = 3;
+
 /// Events that are kept of an ephemeral actor's chain.
 const EPHEMERAL_EVENTS: usize = 10_000;
 
@@ -98,6 +105,11 @@ struct Progress {
     position: u64,
     /// What of it was signed too, or needs not be.
     signed: u64,
+    /// Why the newest commit could not be written yet, while it is tried again.
+    trouble: Option<StoreError>,
+    /// How often a commit could not be written.
+    tries: u64,
+    /// Why nothing can be written any more.
     failure: Option<StoreError>,
 }
 
@@ -111,17 +123,21 @@ pub(crate) struct Journal {
     closed: AtomicBool,
     /// The position up to which somebody waits for a signature.
     seal: AtomicU64,
+    /// After how many tries the writer gives up; at first it never does.
+    last: AtomicU64,
     /// Whether the store had no actor in it before this process wrote to it.
     began_empty: OnceLock<bool>,
     /// Each entry is a commit of its own, so that a test has the process go down between any two.
     #[cfg(feature = "testing")]
     pub(crate) each_alone: bool,
     progress: watch::Sender<Progress>,
+    sources: Arc<dyn Sources>,
 }
 
 impl Journal {
-    pub(crate) fn new(store: Arc<dyn ChainStore>) -> Self {
+    pub(crate) fn new(store: Arc<dyn ChainStore>, sources: Arc<dyn Sources>) -> Self {
         Self {
+            sources,
             store,
             memory: Arc::new(MemoryStore::bounded(EPHEMERAL_EVENTS)),
             queue: Mutex::default(),
@@ -129,6 +145,7 @@ impl Journal {
             wake: Notify::new(),
             closed: AtomicBool::new(false),
             seal: AtomicU64::new(0),
+            last: AtomicU64::new(u64::MAX),
             began_empty: OnceLock::new(),
             #[cfg(feature = "testing")]
             each_alone: false,
@@ -186,10 +203,35 @@ impl Journal {
 
     /// Waits until everything appended so far is durable, and signed where the host has a key.
     pub(crate) async fn sealed(&self) -> Result<(), StoreError> {
+        let position = self.seal();
+        self.wait(|progress| progress.signed >= position).await
+    }
+
+    /// As [`Journal::sealed`], at the end of a runtime: a store that has trouble gets a few more
+    /// tries. After these, whatever waits fails.
+    pub(crate) async fn ended(&self) -> Result<(), StoreError> {
+        let last = self.progress.borrow().tries + LAST_TRIES;
+        self.last.fetch_min(last, Ordering::SeqCst);
+        self.sealed().await
+    }
+
+    /// Waits until everything appended so far is durable, for whoever looks from outside.
+    ///
+    /// # Errors
+    /// The store cannot write now: rather than to wait for as long as that lasts, they are told.
+    pub(crate) async fn told(&self) -> Result<(), StoreError> {
+        let position = self.position();
+        let done = |progress: &Progress| progress.position >= position;
+        self.wait(|progress| done(progress) || progress.trouble.is_some()).await?;
+        let now = self.progress.borrow();
+        now.trouble.clone().filter(|_| !done(&now)).map_or(Ok(()), Err)
+    }
+
+    fn seal(&self) -> u64 {
         let position = self.position();
         self.seal.fetch_max(position, Ordering::SeqCst);
         self.wake.notify_one();
-        self.wait(|progress| progress.signed >= position).await
+        position
     }
 
     /// Waits until there is room for more of this actor's.
@@ -298,6 +340,51 @@ impl Journal {
         }
     }
 
+    /// Commits to the store; while that cannot write, for a full disk or the like, again and again.
+    /// Nobody who waits for the commit gets an answer meanwhile, and actors wait for room.
+    ///
+    /// # Errors
+    /// The store is damaged, or another writer wrote to it: no later try could help.
+    async fn persist(&self, commit: Commit) -> Result<(), StoreError> {
+        let mut pause = AGAIN;
+        loop {
+            let trouble = match self.store.commit(commit.clone()).await {
+                Ok(()) => break,
+                Err(trouble @ StoreError::Io(_)) => trouble,
+                // It may have been written although the store said that it could not be.
+                Err(_) if pause > AGAIN && self.has(&commit).await => break,
+                Err(failure) => return Err(failure),
+            };
+            if pause == AGAIN {
+                tracing::error!("the record cannot be written, and what waits for it waits until it can: {trouble}");
+            }
+            let tries = self.progress.borrow().tries + 1;
+            if tries >= self.last.load(Ordering::SeqCst) {
+                return Err(trouble);
+            }
+            self.progress.send_modify(|progress| (progress.tries, progress.trouble) = (tries, Some(trouble)));
+            self.sources.sleep(pause).await;
+            pause = (2 * pause).min(AGAIN_AT_MOST);
+        }
+        if pause > AGAIN {
+            tracing::warn!("the record is written again; nothing of it was lost");
+            self.progress.send_modify(|progress| progress.trouble = None);
+        }
+        Ok(())
+    }
+
+    /// Whether the store has all events of this commit.
+    async fn has(&self, commit: &Commit) -> bool {
+        for update in &commit.actors {
+            let last = commit.events.iter().rev().find(|(actor, _)| *actor == update.id);
+            let stored = self.store.actor(update.id).await.ok().flatten().map(|entry| entry.head);
+            if stored.is_none() || stored != last.map(|(_, event)| event.head()) {
+                return false;
+            }
+        }
+        !commit.actors.is_empty()
+    }
+
     fn failed(&self, failure: StoreError) {
         tracing::error!("nothing can be recorded any more: {failure}");
         self.progress.send_modify(|progress| progress.failure = Some(failure));
@@ -312,7 +399,7 @@ impl Journal {
             heads.attach(&mut commit, now);
         }
         if !is_empty || commit.tree.is_some() {
-            self.store.commit(commit).await?;
+            self.persist(commit).await?;
         }
         if !memory.is_empty() {
             self.memory.commit(merged(memory)).await?;

@@ -153,7 +153,7 @@ impl TheaterRuntime {
         if let Some(found) = self.shared.tree.find(actor) {
             return Ok(found.committed().state);
         }
-        self.shared.journal.flushed().await?;
+        self.shared.journal.told().await?;
         let store = find_store(&self.shared, actor).await?;
         let entry = store.actor(actor).await?.ok_or(SpawnError::NotFound(actor))?;
         Ok(if entry.index.state.is_zero() { None } else { store.state(entry.index.state).await? })
@@ -185,7 +185,7 @@ impl TheaterRuntime {
         max: usize,
         bytes: usize,
     ) -> Result<Vec<ChainEvent>, ReadError> {
-        self.shared.journal.flushed().await?;
+        self.shared.journal.told().await?;
         let store = find_store(&self.shared, actor).await?;
         let (mut events, mut read, mut next): (Vec<ChainEvent>, usize, u64) = (Vec::new(), 0, from);
         while events.len() < max && read <= bytes {
@@ -204,7 +204,7 @@ impl TheaterRuntime {
     /// # Errors
     /// The store failed.
     pub async fn subscribe(&self, actor: TheaterId, from: u64) -> Result<EventCursor, StoreError> {
-        self.shared.journal.flushed().await?;
+        self.shared.journal.told().await?;
         let store = find_store(&self.shared, actor).await?.clone();
         Ok(EventCursor::new(actor, from, store, self.shared.journal.commits()))
     }
@@ -254,7 +254,7 @@ impl TheaterRuntime {
         let stops = roots.iter().map(|root| stop::stop(root, stop::default_time(root), StoppedBy::Operator));
         futures_util::future::join_all(stops).await;
         self.shared.compiler.kept().await;
-        self.shared.journal.sealed().await
+        self.shared.journal.ended().await
     }
 
     /// Kills every tree at once, for a second signal: nothing is asked first. What was acknowledged
@@ -272,6 +272,6 @@ impl TheaterRuntime {
         for root in &roots {
             root.wait_ended().await;
         }
-        self.shared.journal.sealed().await
+        self.shared.journal.ended().await
     }
 }

@@ -332,8 +332,13 @@ impl Subtree {
     /// # Errors
     /// The store failed.
     pub async fn ended(&self, max: usize) -> Result<Vec<ActorProcess>, StoreError> {
+        self.actor.shared.journal.flushed().await?;
+        self.ended_as_stored(max).await
+    }
+
+    /// As [`Subtree::ended`], going by what the store has now.
+    pub(crate) async fn ended_as_stored(&self, max: usize) -> Result<Vec<ActorProcess>, StoreError> {
         let shared = &self.actor.shared;
-        shared.journal.flushed().await?;
         let mut out = Vec::new();
         for store in [shared.journal.store(false), shared.journal.store(true)] {
             for entry in store.children(self.actor.id, max + self.actor.children().len()).await? {

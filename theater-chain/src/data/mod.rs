@@ -14,6 +14,7 @@ mod branch;
 mod calls;
 mod life;
 mod supervision;
+mod trim;
 mod upgrade;
 
 pub use branch::ActorForked;
@@ -29,6 +30,7 @@ pub use supervision::{
     AskedBy, ChildAnchor, ChildErred, ChildExited, ChildrenAnchored, HandlerError, SupervisionAction,
     SupervisionActionKind,
 };
+pub use trim::PayloadErased;
 pub use upgrade::{ActorRolledBack, ActorUpgraded};
 
 /// The version of the event format, in every `actor_started`.
@@ -98,6 +100,7 @@ event_types! {
     PermissionDenied = "permission_denied",
     DeadLetter = "dead_letter",
     InstanceDropped = "instance_dropped",
+    PayloadErased = "payload_erased",
     ActorUpgraded = "actor_upgraded",
     ActorRolledBack = "actor_rolled_back",
     ActorForked = "actor_forked",

@@ -187,6 +187,11 @@ impl Story {
     }
 
     pub fn call(&mut self, message_id: Option<&str>) -> ChainEvent {
+        self.call_with(message_id, &payload::bin(b"hello"))
+    }
+
+    /// A call with these encoded params.
+    pub fn call_with(&mut self, message_id: Option<&str>, params: &[u8]) -> ChainEvent {
         let data = Call {
             lane: Lane::Mailbox,
             interface: "theater:simple/message-server-client".into(),
@@ -194,7 +199,7 @@ impl Story {
             message_id: message_id.map(str::to_owned),
             cause: None,
         };
-        self.append(&data, &[("params", Some(&payload::bin(b"hello")))])
+        self.append(&data, &[("params", Some(params))])
     }
 
     pub fn commit_state(&mut self, message_id: Option<&str>, state: &[u8]) -> ChainEvent {
@@ -209,13 +214,18 @@ impl Story {
     }
 
     pub fn host_call_begun(&mut self, ordinal: u32) -> ChainEvent {
+        self.host_call_begun_with(ordinal, &payload::text("to another"))
+    }
+
+    /// The beginning of a host call with these encoded params.
+    pub fn host_call_begun_with(&mut self, ordinal: u32, params: &[u8]) -> ChainEvent {
         let data = HostCallBegun {
             ordinal,
             interface: "theater:simple/message-server-host".into(),
             function: "request".into(),
             effect: Effect::WriteIdempotent,
         };
-        self.append(&data, &[("params", Some(&payload::text("to another")))])
+        self.append(&data, &[("params", Some(params))])
     }
 
     pub fn host_call(&mut self, ordinal: u32, outcome: Outcome) -> ChainEvent {

@@ -114,7 +114,8 @@ impl Structure {
                 | Data::SupervisionAction(_)
                 | Data::HandlerError(_)
                 | Data::PermissionDenied(_)
-                | Data::DeadLetter(_),
+                | Data::DeadLetter(_)
+                | Data::PayloadErased(_),
             )
             | None => Ok(()),
         }

@@ -50,7 +50,8 @@ fn folder(dir: &Path) -> Result<PathBuf, Failure> {
     Ok(path)
 }
 
-fn there(dir: &Path) -> Result<(), Failure> {
+/// Whether there is a record in `dir`.
+pub(crate) fn there(dir: &Path) -> Result<(), Failure> {
     if !dir.join("theater.db").is_file() {
         let shown = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
         return Err(Failure::new(format!("no record in {}", shown.display()))

@@ -7,6 +7,8 @@ mod bundle;
 mod cache;
 mod control;
 mod crash;
+mod erase;
+mod full_disk;
 mod look;
 mod merge;
 mod project;

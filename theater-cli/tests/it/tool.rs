@@ -6,7 +6,7 @@ use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use serde_json::Value;
 
 /// A folder with actors, and the program run in it.
@@ -83,8 +83,20 @@ impl Place {
 
     /// Runs the program beside this test, with its standard error in the file `err`.
     pub(crate) fn start(&self, args: &[&str]) -> Running {
+        self.running(self.command(args))
+    }
+
+    /// As [`Place::start`], for a program that may be forbidden to make files larger: what it cannot
+    /// write is an error to it, as on a full disk, and no signal.
+    pub(crate) fn start_limited(&self, args: &[&str]) -> Running {
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_theater")]).args(args);
+        command.current_dir(self.path()).env_remove("THEATER_LOG").env_remove("RUST_BACKTRACE");
+        self.running(command)
+    }
+
+    fn running(&self, mut command: Command) -> Running {
         let err = self.write("err", "");
-        let mut command = self.command(args);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(fs::File::create(&err).unwrap());
         let mut child = command.spawn().unwrap();
         let input = child.stdin.take();
@@ -133,6 +145,12 @@ impl Running {
 
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// From now on no file of it may become larger than this; `None`: as large as it likes.
+    pub(crate) fn limit_files(&self, bytes: Option<u64>) {
+        let limit = Rlimit { current: bytes, maximum: None };
+        prlimit(Some(Pid::from_child(&self.child)), Resource::Fsize, limit).unwrap();
     }
 
     pub(crate) fn wait(&mut self) -> ExitStatus {

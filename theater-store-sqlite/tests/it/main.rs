@@ -3,6 +3,7 @@
 
 mod bundle;
 mod crash;
+mod erase;
 mod folder;
 mod signed;
 mod tampering;

@@ -1,0 +1,197 @@
+//! Finding a payload, and the copies of the message or the answer that it holds.
+
+use std::collections::{BTreeSet, HashSet};
+
+use super::{PAGE, Reference};
+use crate::data::Data;
+use crate::{ActorEntry, ChainEvent, ChainStore, Digest, PendingMessage, StoreError, TheaterId};
+
+/// What copies are told by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Key {
+    /// The params of the message with this id.
+    Message(String),
+    /// The answer to it.
+    Answer(String),
+}
+
+/// An event whose payload is erased.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) actor: TheaterId,
+    pub(super) seq: u64,
+    pub(super) commit: Digest,
+    event_type: String,
+    /// The call that it belongs to is not over.
+    pub(super) is_open: bool,
+    /// The state that this call left, or that was installed, and where the chain says so.
+    pub(super) state: Option<(u64, Digest)>,
+}
+
+impl Found {
+    pub(super) fn reference(&self) -> Reference {
+        Reference { actor: self.actor, seq: self.seq, event_type: self.event_type.clone() }
+    }
+}
+
+/// What is known so far, and what the last pass found of it.
+pub(super) struct Trace {
+    commits: BTreeSet<Digest>,
+    keys: HashSet<Key>,
+    pub(super) found: Vec<Found>,
+    read: u64,
+}
+
+impl Trace {
+    pub(super) fn of(payload: Digest) -> Self {
+        Self { commits: BTreeSet::from([payload]), keys: HashSet::new(), found: Vec::new(), read: 0 }
+    }
+
+    pub(super) fn commits(&self) -> Vec<Digest> {
+        self.commits.iter().copied().collect()
+    }
+
+    /// Reads every chain; whether it learned what the next pass may find more by.
+    pub(super) async fn pass(
+        &mut self,
+        store: &dyn ChainStore,
+        actors: &[ActorEntry],
+        on_progress: &mut (dyn FnMut(u64) + Send),
+    ) -> Result<bool, StoreError> {
+        let before = (self.commits.len(), self.keys.len());
+        self.found.clear();
+        for message in pending(store).await? {
+            self.learn(message.payload_commit, Some(Key::Message(message.message_id)));
+        }
+        for entry in actors {
+            let mut chain = Chain::new(entry);
+            let mut next = 0;
+            loop {
+                let page = store.events(entry.id, next, PAGE).await?;
+                let Some(last) = page.last() else { break };
+                next = last.seq + 1;
+                self.read += page.len() as u64;
+                for event in &page {
+                    self.event(&mut chain, event);
+                }
+                on_progress(self.read);
+            }
+            let is_open = chain.call.is_some() && entry.index.ended.is_none();
+            let from = self.found.len() - chain.in_call;
+            for found in &mut self.found[from..] {
+                found.is_open = is_open;
+            }
+        }
+        Ok(before != (self.commits.len(), self.keys.len()))
+    }
+
+    /// Notes that a payload and what it is a copy of belong together, if either is known.
+    fn learn(&mut self, commit: Digest, key: Option<Key>) -> bool {
+        let known = self.commits.contains(&commit) || key.as_ref().is_some_and(|key| self.keys.contains(key));
+        if known {
+            self.commits.insert(commit);
+            self.keys.extend(key);
+        }
+        known
+    }
+
+    fn event(&mut self, chain: &mut Chain, event: &ChainEvent) {
+        // Data that cannot be read is for verification to say.
+        let data = Data::decode(&event.event_type, &event.data).ok().flatten();
+        let key = chain.key(event, data.as_ref());
+        if let Some(commit) = event.payload_commit
+            && self.learn(commit, key)
+        {
+            let state = match &data {
+                Some(Data::ActorStarted(data)) => Some((event.seq, data.state_hash)),
+                _ => None,
+            };
+            let (actor, seq, event_type) = (chain.actor, event.seq, event.event_type.to_string());
+            self.found.push(Found { actor, seq, commit, event_type, is_open: false, state });
+            chain.in_call += usize::from(chain.call.is_some());
+        }
+        match data {
+            Some(Data::StateUpdated(data)) => {
+                let from = self.found.len() - chain.in_call;
+                self.found[from..].iter_mut().for_each(|found| found.state = Some((event.seq, data.new_state_hash)));
+                chain.end_call();
+            }
+            Some(Data::CallReturned(_) | Data::ActorErrorData(_)) => chain.end_call(),
+            _ => {}
+        }
+    }
+
+    /// The messages that wait with one of the payloads.
+    pub(super) async fn waiting(&self, store: &dyn ChainStore) -> Result<Vec<PendingMessage>, StoreError> {
+        let all = pending(store).await?.into_iter();
+        Ok(all.filter(|message| self.commits.contains(&message.payload_commit)).collect())
+    }
+}
+
+/// Where one chain stands.
+struct Chain {
+    actor: TheaterId,
+    call: Option<OpenCall>,
+    /// How many of the events found last are of this call.
+    in_call: usize,
+}
+
+struct OpenCall {
+    seq: u64,
+    message_id: Option<String>,
+    /// Host calls whose params came with their beginning.
+    begun: HashSet<u32>,
+}
+
+impl Chain {
+    fn new(entry: &ActorEntry) -> Self {
+        Self { actor: entry.id, call: None, in_call: 0 }
+    }
+
+    fn end_call(&mut self) {
+        self.call = None;
+        self.in_call = 0;
+    }
+
+    /// What the payload of this event is a copy of.
+    fn key(&mut self, event: &ChainEvent, data: Option<&Data>) -> Option<Key> {
+        let sent = |call: &OpenCall, ordinal: u32| format!("{}/{}/{ordinal}", self.actor, call.seq);
+        match data? {
+            Data::MessageAccepted(data) => Some(Key::Message(data.message_id.clone())),
+            Data::Call(data) => {
+                self.in_call = 0;
+                let message_id = data.message_id.clone();
+                self.call = Some(OpenCall { seq: event.seq, message_id: message_id.clone(), begun: HashSet::new() });
+                message_id.map(Key::Message)
+            }
+            Data::HostCallBegun(data) => {
+                let key = self.call.as_ref().map(|call| Key::Message(sent(call, data.ordinal)));
+                if let Some(call) = &mut self.call {
+                    call.begun.insert(data.ordinal);
+                }
+                key
+            }
+            Data::HostCall(data) => {
+                let call = self.call.as_ref()?;
+                let id = sent(call, data.ordinal);
+                Some(if call.begun.contains(&data.ordinal) { Key::Answer(id) } else { Key::Message(id) })
+            }
+            Data::StateUpdated(_) | Data::CallReturned(_) => {
+                self.call.as_ref().and_then(|call| call.message_id.clone()).map(Key::Answer)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// All messages that wait.
+async fn pending(store: &dyn ChainStore) -> Result<Vec<PendingMessage>, StoreError> {
+    let mut max = PAGE;
+    loop {
+        let messages = store.pending(None, max).await?;
+        if messages.len() < max {
+            return Ok(messages);
+        }
+        max *= 4;
+    }
+}
