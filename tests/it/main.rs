@@ -4,6 +4,7 @@
 mod bank;
 mod durability;
 mod examples;
+mod fork;
 mod guests;
 mod hostile;
 mod lifecycle;

@@ -23,6 +23,7 @@
 //! | `stop ACTOR`, `restart ACTOR` | of a running tree: an actor and everything below it |
 //! | `verify [ACTOR]` | proves that the chains are as they were written |
 //! | `export ACTOR FILE`, `import FILE` | the record of an actor or a tree as one file |
+//! | `fork ACTOR --at SEQ` | goes on from an event of a history, with an answer or the component exchanged |
 //! | `diff A B` | shows where two histories part, and how |
 //! | `prove ACTOR SEQ` | a proof of one event, which a program without Theater can check |
 //! | `checkpoint [ACTOR]` | what the host signed of all chains, or signs of one, to be kept elsewhere |
@@ -97,6 +98,7 @@ fn dispatch(args: Args, builder: TheaterRuntimeBuilder) -> Outcome {
         Command::Verify(verify) => look::verify::verify(&verify),
         Command::Export(export) => bundle::export(&export),
         Command::Import(import) => bundle::import(&import),
+        Command::Fork(fork) => run::fork(&fork, builder),
         Command::Diff(diff) => travel::diff::diff(&diff),
         Command::Prove(prove) => look::prove::prove(&prove),
         Command::Checkpoint(checkpoint) => look::prove::checkpoint(&checkpoint),

@@ -31,6 +31,19 @@ impl Supervision {
         Ok(())
     }
 
+    /// Of a fork, which has none of them: their specs are there, as of children that declined to start.
+    pub(crate) fn without_declared(&self) {
+        if self.policy.strategy == Strategy::Dynamic {
+            return;
+        }
+        for spec in &self.policy.children {
+            let child = TheaterId::of_spec(&self.actor.id(), &spec.id);
+            let mut state = self.lock();
+            state.engine.specified(child, spec.clone());
+            state.declined(child);
+        }
+    }
+
     /// `ended`: those that were started before the process went down, and ended again.
     async fn start_all(
         self: &Arc<Self>,

@@ -166,10 +166,13 @@ impl Handler for SupervisorHandler {
         }
         match recovery {
             Some(recovery) if cx.had_started() => supervision.go_on(&cx.tree(), recovery).await?,
+            Some(_) if cx.is_fork() => supervision.without_declared(),
             Some(recovery) => {
                 let waiting = supervision.waiting(&cx.tree(), recovery).await?;
                 supervision.start_declared(&cx.starting_tree(), Some(cx.started()), waiting).await?;
             }
+            // It has none of the children of the actor that it was forked from.
+            None if cx.is_fork() => supervision.without_declared(),
             None => {
                 let again = (cx.incarnation() > 1).then(|| cx.started());
                 supervision.start_declared(&cx.starting_tree(), again, Vec::new()).await?;

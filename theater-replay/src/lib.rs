@@ -30,6 +30,7 @@ mod decode;
 mod encode;
 mod error;
 mod guest;
+mod json;
 #[cfg(test)]
 mod kinds;
 mod link;
@@ -44,5 +45,6 @@ mod shape;
 mod text;
 
 pub use error::ReplayError;
+pub use json::AnswerError;
 pub use replayer::{Part, Replayer, Verdict};
 pub use report::{Divergence, Failure, NextCall, Replay, State, Unreplayed};

@@ -33,6 +33,16 @@ impl Functions {
         self.0.get(&(interface.to_owned(), function.to_owned()))
     }
 
+    /// As [`Functions::get`], whatever the version of the interface.
+    pub(crate) fn find(&self, interface: &str, function: &str) -> Option<&FuncShape> {
+        self.get(interface, function).or_else(|| {
+            let same = |(name, _): &(&(String, String), _)| {
+                name.1 == function && unversioned(&name.0) == unversioned(interface)
+            };
+            self.0.iter().find(same).map(|(_, shape)| shape)
+        })
+    }
+
     /// The functions that are not in `others`, or there with other types, as `interface#function`.
     pub(crate) fn beyond(&self, others: &Self) -> Vec<String> {
         let missing = self.0.iter().filter(|(name, shape)| others.0.get(*name) != Some(shape));

@@ -18,6 +18,7 @@ use crate::error::{ActorError, SpawnError};
 use crate::exit::ExitReason;
 use crate::failpoint::step;
 use crate::failure;
+use crate::fork::Branch;
 use crate::inbox::Life;
 use crate::instance::{ActorInstance, new_store};
 use crate::journal::Extras;
@@ -38,6 +39,8 @@ pub(crate) struct Plan {
     pub(crate) goes_on: bool,
     /// The call of its start that was open then.
     pub(crate) open: Option<Box<Message>>,
+    /// It is a fork.
+    pub(crate) branch: Option<Box<Branch>>,
 }
 
 impl Plan {
@@ -46,7 +49,7 @@ impl Plan {
         parent_event: Option<Digest>,
         adopted: VecDeque<Message>,
     ) -> Self {
-        Self { restart_state, parent_event, adopted, goes_on: false, open: None }
+        Self { restart_state, parent_event, adopted, goes_on: false, open: None, branch: None }
     }
 }
 
@@ -96,6 +99,10 @@ fn broken_off(actor: &Actor) -> SpawnError {
 
 async fn bring_up(actor: &Arc<Actor>, plan: Plan) -> Result<Life, Result<Started, SpawnError>> {
     let open = plan.open;
+    let reentered = plan.branch.and_then(|branch| {
+        actor.recorder.append(&branch.forked, branch.payload);
+        branch.open
+    });
     if !plan.goes_on {
         record_started(actor, plan.restart_state, plan.parent_event);
     }
@@ -113,6 +120,15 @@ async fn bring_up(actor: &Arc<Actor>, plan: Plan) -> Result<Life, Result<Started
         return Err(failed(actor, reason, finished.life).await);
     }
     step!(actor, "start.handlers");
+    if let Some(message) = reentered {
+        // The instance on which it was begun had been woken before.
+        let mut inbox = lock(&actor.inbox);
+        inbox.reenter(message);
+        inbox.set_running();
+        drop(inbox);
+        actor.control.notify();
+        return Ok(Life::Parked(slots));
+    }
     let instantiated = instantiate(actor, slots).await;
     step!(actor, "start.instantiated");
     let finished = match (instantiated, open) {

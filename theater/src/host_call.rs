@@ -1,6 +1,6 @@
 //! The one wrapper around every host function: it records the call, waits where an effect must be
 //! durable first, bounds its time, and turns a handler's failure into the actor's. Where a call
-//! begins again after a crash, it answers from the record.
+//! begins again after a crash, or in a fork, it answers from the record.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -131,11 +131,12 @@ impl<'a> Record<'a> {
         let mut notes = CallNotes::default();
         if let Some(before) = data.turn.again.pop_front() {
             if let Some(reason) = before.differs(ordinal, &site.interface, site.function, &params) {
-                let error = ActorError::new(ErrorType::HostCallFailed, another_course(&reason));
+                let error = ActorError::new(ErrorType::HostCallFailed, before.another_course(&reason));
                 data.turn.failure = Some(error);
                 data.turn.again.push_front(before);
                 return Err(wasmtime::Error::msg(reason));
             }
+            before.take_over(&data.actor.recorder, site.interface.as_ref());
             if let Some((outcome, result)) = before.ended {
                 return Ok(Begun::Before(Answered { store, site, ordinal, outcome, result }));
             }
@@ -274,11 +275,6 @@ impl Drop for Record<'_> {
     fn drop(&mut self) {
         self.append(None, Outcome::Abandoned);
     }
-}
-
-/// What is said of a call that does not go as it is recorded when it begins again.
-pub(crate) fn another_course(reason: &str) -> String {
-    format!("after the process went down the call began again and took another course: {reason}")
 }
 
 /// What is said of a host call that may have had its effect, or not.

@@ -85,6 +85,7 @@ mod failpoint;
 mod failure;
 mod flights;
 mod foreign;
+mod fork;
 mod handle;
 mod handler;
 mod hold;
@@ -146,6 +147,7 @@ pub use export::{Export, ExportLinker, Params, Results, Returned};
 #[cfg(feature = "testing")]
 pub use failpoint::Step;
 pub use foreign::Handle;
+pub use fork::{Fork, ForkAnswer, ForkComponent, ForkError};
 pub use handle::{ActorHandle, Outside};
 pub use handler::{ConfigFault, Handler, NoConfig, NoPermissions};
 pub use instance::ActorInstance;

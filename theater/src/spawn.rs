@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use theater_chain::data::{ActorStarted, Call, EventData, RestartStateKind, StateUpdated};
+use theater_chain::data::{ActorForked, ActorStarted, Call, EventData, RestartStateKind, StateUpdated};
 use theater_chain::{ActorEntry, ChainStore, Digest, StoreError, TheaterId, Upgraded, codec, payload};
 
 use crate::actor::{Actor, Made, NewActor, Terms, lock};
@@ -360,25 +360,32 @@ pub(crate) async fn recorded(
     Ok(made)
 }
 
-/// What `init` ran on at the actor's first start.
-async fn first_state(store: &dyn ChainStore, id: TheaterId) -> Result<Option<Bytes>, SpawnError> {
-    let damaged = |error: codec::DecodeError| StoreError::Damaged(format!("the first event of {id}: {error}"));
-    let Some(first) = store.events(id, 0, 1).await?.pop() else {
-        return Ok(None);
-    };
-    if first.seq > 0 {
-        // An ephemeral actor's first events may be gone.
-        return Err(
-            StoreError::Damaged(format!("what init of {id} ran on is no longer kept; restart it with resume")).into()
-        );
+/// What `init` ran on at the actor's first start; of a fork, of the actor that it was forked from.
+async fn first_state(store: &dyn ChainStore, actor: TheaterId) -> Result<Option<Bytes>, SpawnError> {
+    const MAX_FORKS: usize = 1_000;
+    let mut id = actor;
+    let damaged =
+        |id: TheaterId, error: codec::DecodeError| StoreError::Damaged(format!("the first event of {id}: {error}"));
+    for _ in 0..MAX_FORKS {
+        let first = store.events(id, 0, 1).await?.pop();
+        if first.is_none() && id == actor {
+            return Ok(None);
+        }
+        let Some(first) = first.filter(|first| first.seq == 0) else {
+            // An ephemeral actor's first events may be gone, and of a fork those of the other actor.
+            let reason = format!("what init of {id} ran on is no longer kept; restart it with resume");
+            return Err(StoreError::Damaged(reason).into());
+        };
+        if first.event_type == ActorForked::TYPE {
+            id = ActorForked::decode(&first.data).map_err(|error| damaged(id, error))?.of;
+            continue;
+        }
+        let Some(payload) = &first.payload else { return Ok(None) };
+        let state = payload::field(payload.bytes(), "initial_state").map_err(|error| damaged(id, error))?;
+        let state = state.map(payload::read_bin).transpose().map_err(|error| damaged(id, error))?;
+        return Ok(state.map(Bytes::copy_from_slice));
     }
-    let Some(payload) = &first.payload else {
-        return Ok(None);
-    };
-    let Some(state) = payload::field(payload.bytes(), "initial_state").map_err(damaged)? else {
-        return Ok(None);
-    };
-    Ok(Some(Bytes::copy_from_slice(payload::read_bin(state).map_err(damaged)?)))
+    Err(StoreError::Damaged(format!("{id} was forked more than {MAX_FORKS} times over")).into())
 }
 
 /// Whether the actor's chain holds a transition to this state.

@@ -23,6 +23,10 @@ use crate::request::{decoded, received};
 use crate::subtree::Subtree;
 use crate::watch::ChildErr;
 
+/// The seq of the start of a fork: before it is `actor_forked`, and before any other first start is
+/// nothing.
+const FORK_STARTED: u64 = 1;
+
 /// The start of a handler for one actor.
 pub struct Start<'a> {
     actor: &'a Arc<Actor>,
@@ -58,6 +62,12 @@ impl<'a> Start<'a> {
     /// had for it is to be made again, from the chain ([`Subtree::records`]).
     pub fn is_recovering(&self) -> bool {
         self.actor.goes_on.load(Ordering::SeqCst) != 0
+    }
+
+    /// Whether this is the first incarnation of a fork: it begins where another actor stood, and what
+    /// that one had beside its state, such as children, it does not have.
+    pub fn is_fork(&self) -> bool {
+        self.actor.incarnation == 1 && self.actor.recorder.started() == FORK_STARTED
     }
 
     /// Whether it ran already then: all handlers had started.

@@ -18,14 +18,13 @@ use crate::error::{ActorError, CallError};
 use crate::exit::ExitReason;
 use crate::export::{CallReturn, encode_err};
 use crate::failure;
-use crate::host_call::another_course;
 use crate::inbox::Life;
 use crate::journal::Extras;
 use crate::manifest::Durability;
 use crate::message::{self, Answer, Message};
 use crate::poison::Answers;
 use crate::recorder::Appended;
-use crate::reentry::{RecordedCall, Reentry};
+use crate::reentry::RecordedCall;
 use crate::watch;
 
 /// MessagePack's nil: no params.
@@ -90,11 +89,11 @@ pub(crate) async fn turn(
     let Some(found) = program.component.export(message.interface, message.function) else {
         return Finished { life: Life::Live(live), end: None, failed: None };
     };
-    let Reentry { seq, calls: again } = match message.again.take() {
-        Some(again) => *again,
-        None => {
-            let seq = record_call(&actor, &message, mode.lane, &found.interface).seq;
-            Reentry { seq, ..Reentry::default() }
+    let (seq, again) = match message.again.take() {
+        Some(again) if !again.forked => (again.seq, again.calls),
+        again => {
+            let seq = record_call(&actor, &message, mode.lane, &found.interface, again.is_some()).seq;
+            (seq, again.map(|again| again.calls).unwrap_or_default())
         }
     };
     live.store.data_mut().turn = Turn { seq, again, open: true, init: mode.init, ..Turn::default() };
@@ -115,7 +114,8 @@ pub(crate) async fn turn(
     let open = Open { actor: &actor, message: *message, before, answers };
     match outcome {
         Drive::Done(Ok(_)) if !turn.again.is_empty() => {
-            let reason = another_course("it ended before all host calls were made that the record has");
+            let reason = "it ended before all host calls were made that the record has";
+            let reason = turn.again.front().map_or_else(String::new, |left| left.another_course(reason));
             open.fail(live.into_slots(), ActorError::new(ErrorType::HostCallFailed, reason))
         }
         Drive::Done(Ok(CallReturn::Ok { state, result })) => match open.check_limits(state.as_deref(), &result) {
@@ -144,7 +144,8 @@ pub(crate) async fn turn(
     }
 }
 
-fn record_call(actor: &Actor, message: &Message, lane: Lane, interface: &str) -> Appended {
+/// `forked`: the message is one of another actor, where it was begun long ago.
+fn record_call(actor: &Actor, message: &Message, lane: Lane, interface: &str, forked: bool) -> Appended {
     let call = Call {
         lane,
         interface: interface.to_owned(),
@@ -153,7 +154,7 @@ fn record_call(actor: &Actor, message: &Message, lane: Lane, interface: &str) ->
         cause: message.cause,
     };
     actor.recorder.append_with(&call, Some(message.payload.clone()), |_, _| Extras {
-        pending_removed: message.id.iter().cloned().collect(),
+        pending_removed: message.id.iter().filter(|_| !forked).cloned().collect(),
         ..Extras::default()
     })
 }

@@ -6,7 +6,7 @@ use crate::{Digest, TheaterId};
 
 /// The first event of a fork: an actor that begins where another one stood. Its `actor_started`
 /// follows, and then the call that was open there, with the host calls that had ended. Payload:
-/// `answer`, the results of the host call whose answer was exchanged.
+/// `result`, the results of the host call whose answer was exchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ActorForked {

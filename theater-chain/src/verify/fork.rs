@@ -5,8 +5,10 @@ use std::collections::VecDeque;
 
 use super::child::{Halt, fault};
 use super::report::Sentences;
+use crate::codec::DecodeError;
 use crate::data::{ActorForked, Call, Data, EventData as _, HostCall, HostCallBegun};
 use crate::payload::field;
+use crate::scan::{self, Reader, Token};
 use crate::standing::{Doing, Standing};
 use crate::{ChainEvent, ChainStore, StoreError};
 
@@ -132,7 +134,7 @@ impl Origin {
             Doing::Starting | Doing::Nothing => at + 1,
         };
         let answer = match &event.payload {
-            Some(payload) => field(payload.bytes(), "answer").map_err(|error| Halt::Fault(error.to_string()))?,
+            Some(payload) => field(payload.bytes(), "result").map_err(|error| Halt::Fault(error.to_string()))?,
             None => None,
         };
         if forked.answer.is_some() && answer.is_none() && !event.is_erased() {
@@ -187,7 +189,9 @@ impl Origin {
         let same = if self.forked.answer == Some(old.seq) {
             self.is_exchanged(old, new, unchecked)?
         } else {
-            old.event_type == new.event_type && old.data == new.data && old.payload_commit == new.payload_commit
+            old.event_type == new.event_type
+                && self.says_the_same(old, new)?
+                && old.payload_commit == new.payload_commit
         };
         if same {
             return Ok(());
@@ -195,15 +199,36 @@ impl Origin {
         fault(format!("it is not event {} of {}, which the fork took over", old.seq, self.forked.of))
     }
 
+    /// Whether two events have the same data; another component may name interfaces by other versions.
+    fn says_the_same(&self, old: &ChainEvent, new: &ChainEvent) -> Result<bool, Halt> {
+        if old.data == new.data || self.forked.component.is_none() {
+            return Ok(old.data == new.data);
+        }
+        let unversioned = |event: &ChainEvent| -> Result<Vec<(String, Vec<u8>)>, DecodeError> {
+            let fields = scan::fields(&event.data)?.into_iter();
+            let bare = |(name, value): (&str, &[u8])| {
+                let value = match Reader::new(value).token() {
+                    Ok(Token::Text(text)) if name == "interface" => text.split('@').next().unwrap_or(text).into(),
+                    _ => value.to_vec(),
+                };
+                (name.to_owned(), value)
+            };
+            Ok(fields.map(bare).collect())
+        };
+        let read = |error: DecodeError| Halt::Fault(error.to_string());
+        Ok(unversioned(old).map_err(read)? == unversioned(new).map_err(read)?)
+    }
+
     /// Whether an event is the one of before, but for its answer, which is the one of the fork.
     fn is_exchanged(&self, old: &ChainEvent, new: &ChainEvent, unchecked: &mut Sentences) -> Result<bool, Halt> {
         if old.event_type != HostCall::TYPE || new.event_type != HostCall::TYPE {
             return Ok(false);
         }
-        let read = |error: crate::codec::DecodeError| Halt::Fault(error.to_string());
+        let read = |error: DecodeError| Halt::Fault(error.to_string());
         let (was, is) = (HostCall::decode(&old.data).map_err(read)?, HostCall::decode(&new.data).map_err(read)?);
-        if (was.ordinal, &was.interface, &was.function, was.effect)
-            != (is.ordinal, &is.interface, &is.function, is.effect)
+        let bare = |interface: &str| interface.split('@').next().map(str::to_owned);
+        if (was.ordinal, bare(&was.interface), &was.function, was.effect)
+            != (is.ordinal, bare(&is.interface), &is.function, is.effect)
         {
             return Ok(false);
         }

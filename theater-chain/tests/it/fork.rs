@@ -56,7 +56,7 @@ fn fork(id: u8, of: &[ChainEvent], how: &Forked) -> Story {
         component: None,
     };
     let answer = payload::text("six");
-    story.append(&data, &[("answer", how.answer.is_some().then_some(&answer[..]))]);
+    story.append(&data, &[("result", how.answer.is_some().then_some(&answer[..]))]);
     story.start(RestartStateKind::ResumeFrom, Some(how.state));
     story.index.started = 1;
     story

@@ -12,7 +12,6 @@ use tokio::sync::watch;
 
 use super::input::Input;
 use super::quiet::quiet;
-use crate::args::RunArgs;
 use crate::failure::Failure;
 use crate::output::say;
 
@@ -36,26 +35,35 @@ pub(super) enum Fed {
     OutputClosed,
 }
 
+/// What is done with the lines.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct How {
+    /// They are one-way messages.
+    pub(super) as_send: bool,
+    /// The tree goes on at their end.
+    pub(super) keep: bool,
+    /// Answers are printed as base64 text.
+    pub(super) base64: bool,
+}
+
 /// An input, and where its lines go.
 pub(super) struct Feed<'a> {
     input: Input,
     runtime: &'a TheaterRuntime,
     root: &'a ActorHandle,
     source: String,
-    as_send: bool,
-    keep: bool,
-    base64: bool,
+    how: How,
 }
 
 impl<'a> Feed<'a> {
     pub(super) fn new(
-        args: &RunArgs,
+        how: How,
         input: Input,
         runtime: &'a TheaterRuntime,
         root: &'a ActorHandle,
         source: String,
     ) -> Self {
-        Self { input, runtime, root, source, as_send: args.as_send, keep: args.keep, base64: args.json }
+        Self { input, runtime, root, source, how }
     }
 
     /// Sends line after line until the input ends or `halted` says so.
@@ -73,7 +81,7 @@ impl<'a> Feed<'a> {
                 return Ok(end);
             }
         }
-        if self.keep {
+        if self.how.keep {
             return Ok(Fed::AtEnd);
         }
         tokio::select! {
@@ -97,7 +105,7 @@ impl<'a> Feed<'a> {
             }
         };
         let mut printed = match answer {
-            Ok(Some(answer)) if self.base64 => STANDARD.encode(answer).into_bytes(),
+            Ok(Some(answer)) if self.how.base64 => STANDARD.encode(answer).into_bytes(),
             Ok(answer) => answer.unwrap_or_default(),
             // Nothing can be acknowledged any more.
             Err(CallError::Store(error)) => return Err(error.into()),
@@ -106,7 +114,7 @@ impl<'a> Feed<'a> {
                 Vec::new()
             }
         };
-        if self.as_send {
+        if self.how.as_send {
             return Ok(None);
         }
         printed.push(b'\n');
@@ -121,7 +129,7 @@ impl<'a> Feed<'a> {
 
     async fn send(&self, n: u64, line: Vec<u8>) -> Result<Option<Vec<u8>>, CallError> {
         let from = Outside { source: &self.source, n };
-        if self.as_send {
+        if self.how.as_send {
             return messages::send(self.root, from, line).await.map(|()| None);
         }
         messages::request(self.root, from, line).await

@@ -1,6 +1,7 @@
 //! `theater run`: one tree, from the start of its root to its end.
 
 mod feed;
+mod fork;
 mod input;
 mod quiet;
 mod resume;
@@ -21,7 +22,9 @@ use theater::{
 use theater_store_sqlite::SqliteStore;
 use tokio::sync::watch;
 
-use self::feed::{Fed, Feed};
+pub(crate) use self::fork::fork;
+
+use self::feed::{Fed, Feed, How};
 use self::input::Input;
 use self::signals::Signals;
 use self::socket::Socket;
@@ -65,7 +68,8 @@ async fn tree(
             if !quiet {
                 announce(&runtime, &root, &dir);
             }
-            let feed = input.map(|input| Feed::new(&args, input, &runtime, &root, source()));
+            let how = How { as_send: args.as_send, keep: args.keep, base64: args.json };
+            let feed = input.map(|input| Feed::new(how, input, &runtime, &root, source()));
             let ended = live(&runtime, &root, &mut signals, feed, args.keep).await?;
             conclude(&runtime, &root, ended, &dir).await
         }

@@ -1,4 +1,4 @@
-//! The commands that go back in a history: to compare it with another, and to go on from there.
+//! Comparing histories, and how recorded values are shown. Forks run: they are in `run`.
 
 pub(crate) mod diff;
-mod show;
+pub(crate) mod show;

@@ -12,8 +12,8 @@ const SHOWN: usize = 240;
 /// How many of them before the first difference.
 const BEFORE: usize = 80;
 
-/// A recorded value as JSON: bytes as the text that they are, else as `base64:..`.
-pub(super) fn json(value: &[u8]) -> Value {
+/// A recorded value as JSON: bytes as the text that they are, else as `{"base64": ".."}`.
+pub(crate) fn json(value: &[u8]) -> Value {
     let mut rest = value;
     match rmpv::decode::read_value(&mut rest) {
         Ok(value) if rest.is_empty() => of(value),
@@ -21,11 +21,11 @@ pub(super) fn json(value: &[u8]) -> Value {
     }
 }
 
-/// Bytes as the text that they are, else as `base64:..`.
-pub(super) fn bytes(bytes: &[u8]) -> Value {
+/// Bytes as the text that they are, else as `{"base64": ".."}`.
+pub(crate) fn bytes(bytes: &[u8]) -> Value {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.into(),
-        Err(_) => format!("base64:{}", STANDARD.encode(bytes)).into(),
+        Err(_) => serde_json::json!({ "base64": STANDARD.encode(bytes) }),
     }
 }
 
@@ -51,10 +51,15 @@ fn of(value: Recorded) -> Value {
 }
 
 /// Two values for people: of long ones the part around their first difference.
-pub(super) fn side_by_side(values: [Option<&Value>; 2]) -> [String; 2] {
+pub(crate) fn side_by_side(values: [Option<&Value>; 2]) -> [String; 2] {
     let texts = values.map(|value| value.map_or_else(|| "nothing".to_owned(), plain));
     let same = texts[0].chars().zip(texts[1].chars()).take_while(|(a, b)| a == b).count();
     texts.map(|text| around(&text, same))
+}
+
+/// One value for people.
+pub(crate) fn one(value: &Value) -> String {
+    around(&plain(value), 0)
 }
 
 /// Text as it is, but for what could steer a terminal; anything else as JSON.
@@ -86,7 +91,7 @@ mod tests {
     #[test]
     fn bytes_are_text_where_they_are() {
         assert_eq!(json(&payload::bin(b"{\"n\":1}")), json!("{\"n\":1}"));
-        assert_eq!(json(&payload::bin(&[0xff, 0])), json!("base64:/wA="));
+        assert_eq!(json(&payload::bin(&[0xff, 0])), json!({ "base64": "/wA=" }));
         assert_eq!(json(&[0x92, 0x01, 0xa1, b'x']), json!([1, "x"]));
         assert_eq!(json(&[0x81, 0xa2, b'O', b'k', 0xc0]), json!({ "Ok": null }));
     }

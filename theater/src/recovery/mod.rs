@@ -129,6 +129,9 @@ impl Record {
                 if entry.index.parent.is_some_and(|parent| !ids.contains(&parent)) {
                     continue; // it ended with its parent
                 }
+                if entry.index.incarnation == 0 {
+                    continue; // a fork that was not made
+                }
                 parents.extend(entry.index.parent);
                 match (entry.index.ended, entry.index.parent) {
                     (None, _) => {
