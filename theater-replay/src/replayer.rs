@@ -208,7 +208,7 @@ impl Replayer {
     }
 
     /// A component that was linked before.
-    fn known(&self, digest: Digest) -> Option<Arc<Linked>> {
+    pub(crate) fn known(&self, digest: Digest) -> Option<Arc<Linked>> {
         self.linked.lock().unwrap_or_else(PoisonError::into_inner).get(&digest).cloned()
     }
 

@@ -180,7 +180,7 @@ impl TheaterRuntime {
             at,
             head: standing.event.hash,
             answer: fork.answer.as_ref().map(|answer| answer.seq),
-            component: fork.component.as_ref().map(|_| made.component_digest),
+            component: fork.component.as_ref().map(|_| made.begins_with.digest),
         };
         let payload = recorder.payload(&[("result", fork.answer.as_ref().map(|answer| &*answer.results))]);
         let name = made.manifest.name.clone();
@@ -275,7 +275,7 @@ async fn open_call(
         check_answer(store, fork, answer.seq, &events).await?;
     }
     let interface = unversioned(&call.interface);
-    let found = made.component.export(interface, &call.function).ok_or_else(|| ForkError::NotExported {
+    let found = made.begins_with.component.export(interface, &call.function).ok_or_else(|| ForkError::NotExported {
         at: fork.at,
         call: *seq,
         function: format!("{}#{}", call.interface, call.function),

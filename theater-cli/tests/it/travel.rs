@@ -1,4 +1,4 @@
-//! `diff`: where histories part.
+//! `fork` and `diff`: going on from a point of a history, and where histories part.
 
 use serde_json::{Value, json};
 
@@ -42,4 +42,76 @@ fn what_cannot_be_compared_is_said() {
     assert!(unknown.err.contains("no actor \"nobody\""), "{unknown:?}");
     let nowhere = place.theater(&["diff", "counter", "counter", "--data", "one", "--other", "two"]);
     assert!(nowhere.status == Some(2) && nowhere.err.contains("no record in"), "{nowhere:?}");
+}
+
+/// A relay that did as the other one said, and crashed of it.
+fn crashed() -> (Place, String, u64) {
+    let place = Place::with(&["relay"]);
+    let mut running = place.start(&["run", "relay.toml", "--send", "-", "--keep"]);
+    let child = running.ask("spawn relay.toml");
+    assert_eq!(running.ask(&format!("request {child} say panic")), "noted");
+    running.send(&format!("as {child}"));
+    assert!(!running.wait().success(), "{}", running.err());
+    let root = place.json(&["tree", "--json"])["id"].as_str().unwrap().to_owned();
+    let events = place.events(&[&root]);
+    let asked = events.iter().rfind(|event| event["data"]["function"] == "request").unwrap();
+    assert_eq!(asked["event_type"], "host_call");
+    let seq = asked["seq"].as_u64().unwrap();
+    (place, root, seq)
+}
+
+#[test]
+fn a_fork_with_another_answer_does_not_crash_and_runs_on() {
+    let (place, root, seq) = crashed();
+    let before = place.events(&[&root]);
+    let again = place.theater(&["fork", &root, "--at", &seq.to_string()]);
+    assert_eq!(again.status, Some(1), "{again:?}");
+    assert!(again.out.contains("failed: ") && again.out.contains("told to panic"), "{again:?}");
+
+    let answer = format!("{seq}={{\"ok\":\"ping\"}}");
+    let fork = place.json(&["fork", &root, "--answer", &answer, "--json"]);
+    assert_eq!((&fork["at"], &fork["call"]["result"]), (&json!(seq), &json!({ "Ok": ["pong"] })), "{fork}");
+    let id = fork["id"].as_str().unwrap();
+    assert_eq!(place.json(&["state", id, "--json"])["state_hash"], fork["state_hash"]);
+
+    let parted = place.theater(&["diff", &root, id, "--json"]);
+    let found: Value = serde_json::from_str(&parted.out).unwrap();
+    assert_eq!((parted.status, &found["parting"]["a"]["seq"]), (Some(1), &json!(seq)), "{found}");
+    assert_eq!(found["parting"]["values"]["b"], json!([{ "Ok": "ping" }]), "{found}");
+
+    place.write("more", "ping\nlog\n");
+    let said = place.theater(&["fork", &root, "--answer", &answer, "--send", "more"]);
+    assert_eq!((said.status, said.out.as_str()), (Some(0), "pong\ninit\n"), "{said:?}");
+    assert!(said.err.contains("is a fork of relay"), "{said:?}");
+
+    // What was there is as it was, by its name, too.
+    assert_eq!(place.events(&["relay"]), before);
+    let forks = place.theater(&["events", &format!("relay@{seq}")]);
+    assert!(forks.status == Some(2) && forks.err.contains("means 3 actors"), "{forks:?}");
+    assert_eq!(place.json(&["verify", "--json"])["ok"], true);
+}
+
+#[test]
+fn a_fork_that_cannot_be_made_says_why() {
+    let (place, root, seq) = crashed();
+    let refused = |args: &[&str], says: &[&str]| {
+        let said = place.theater(&[&["fork", &root], args].concat());
+        assert_eq!((said.status, said.out.as_str()), (Some(2), ""), "{args:?}: {said:?}");
+        for part in says {
+            assert!(said.err.contains(part), "{args:?}: {} lacks {part}", said.err);
+        }
+    };
+    let answer = |json: &str| format!("{seq}={json}");
+    refused(&["--at", "999"], &["there is no event 999"]);
+    refused(
+        &["--answer", &answer("{\"ok\":5}")],
+        &["result<list<u8>, string>", "{\"ok\":\"text\"}", "at .ok: 5 stands"],
+    );
+    refused(&["--answer", &answer("{")], &["SEQ=JSON"]);
+    refused(&["--answer", "1=null"], &["event 1 cannot get another answer"]);
+    place.write("fixed.wasm", "no component");
+    refused(&["--at", "1", "--component", "fixed.wasm"], &["fixed.wasm"]);
+    refused(&["--at", "1", "--component", "none.wasm"], &["none.wasm cannot be read"]);
+    assert_eq!(place.theater(&["fork", &root]).status, Some(2));
+    assert_eq!(place.yes(&["tree", "--json"]).lines().count(), 1);
 }
