@@ -38,6 +38,7 @@ pub(crate) enum Command {
     State(StateArgs),
     Stop(StopArgs),
     Restart(RestartArgs),
+    Upgrade(UpgradeArgs),
     Verify(VerifyArgs),
     Export(ExportArgs),
     Import(ImportArgs),
@@ -252,6 +253,45 @@ pub(crate) enum RestartWith {
     Resume,
     /// A new one: `init` runs as at its first start.
     Reset,
+}
+
+/// Exchange the component of an actor between two calls, while the tree runs or when it does not.
+///
+/// Its id, its incarnation, its children and its messages stay. The export `migrate` of the new
+/// component makes the new state of the old one; without it the state stays as it is. Before anything
+/// changes the component must fit the handlers of the manifest, `migrate` runs on a copy, and the calls
+/// since the actor last got a fresh instance are replayed with it: a component that fails where the old
+/// one did not, or does something else, is refused, and the actor goes on as it was.
+///
+/// With --json: `{actor, seq, old_component, new_component, old_version, new_version, migrated, checked,
+/// undone}`; checked is `{calls, diverged}` or null, undone the event that a rollback took back.
+///
+/// Exit status: 0 done, 1 refused, nothing changed, 2 no such actor or file.
+#[derive(Debug, clap::Args)]
+pub(crate) struct UpgradeArgs {
+    /// The actor: its id, the beginning of it, or its path in the tree such as `bank/ledger`.
+    pub(crate) actor: String,
+    /// The file of the new component.
+    #[arg(required_unless_present = "rollback")]
+    pub(crate) component: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// The version of the new component: the `migrate` of the next one is told. Default: as before.
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) version: Option<String>,
+    /// Upgrade also where the new component does something else than the old one did last, unless it
+    /// fails.
+    #[arg(long)]
+    pub(crate) allow_divergence: bool,
+    /// Take the newest upgrade back: component and state from right before it. What the actor did since
+    /// stays in its chain, and is not in its state any more.
+    #[arg(long, conflicts_with_all = ["component", "version", "allow_divergence"])]
+    pub(crate) rollback: bool,
+    #[command(flatten)]
+    pub(crate) cache: CacheArgs,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Verify the chains of a run, or of one actor. Needs nothing but the record.

@@ -20,6 +20,7 @@
 //! | `build [PATH]` | guest crate to component, beside its manifest |
 //! | `run MANIFEST` | runs a tree of actors; `--send` feeds it requests, a line each |
 //! | `tree`, `events ACTOR`, `state ACTOR` | look, also while it runs |
+//! | `upgrade ACTOR NEW.wasm` | another component for an actor, between two calls; `--rollback` takes it back |
 //! | `stop ACTOR`, `restart ACTOR` | of a running tree: an actor and everything below it |
 //! | `verify [ACTOR]` | proves that the chains are as they were written |
 //! | `export ACTOR FILE`, `import FILE` | the record of an actor or a tree as one file |
@@ -60,11 +61,13 @@ mod new;
 mod output;
 mod run;
 mod travel;
+mod upgrade;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
 use theater::{TheaterRuntime, TheaterRuntimeBuilder};
+use theater_replay::TailCheck;
 
 use crate::args::{Args, Command};
 use crate::failure::Outcome;
@@ -73,7 +76,7 @@ use crate::failure::Outcome;
 /// store is the command line's, in the folder that `--data` names.
 pub fn main(configure: impl FnOnce(TheaterRuntimeBuilder) -> TheaterRuntimeBuilder) -> ExitCode {
     let args = Args::parse();
-    let builder = configure(TheaterRuntime::builder());
+    let builder = configure(TheaterRuntime::builder().upgrade_check(TailCheck::new()));
     let outcome = log::install(args.verbose, args.quiet).and_then(|()| dispatch(args, builder));
     look::record::clean_up();
     match outcome {
@@ -86,6 +89,7 @@ pub fn main(configure: impl FnOnce(TheaterRuntimeBuilder) -> TheaterRuntimeBuild
 }
 
 fn dispatch(args: Args, builder: TheaterRuntimeBuilder) -> Outcome {
+    let quiet = args.quiet > 0;
     match args.command {
         Command::New(new) => new::new(&new),
         Command::Build(build) => build::build(&build, args.quiet > 0),
@@ -104,6 +108,7 @@ fn dispatch(args: Args, builder: TheaterRuntimeBuilder) -> Outcome {
         Command::Checkpoint(checkpoint) => look::prove::checkpoint(&checkpoint),
         Command::Replay(replay) => look::replay::replay(&replay),
         Command::Erase(erase) => erase::erase(&erase),
+        Command::Upgrade(args) => upgrade::upgrade(&args, builder, quiet),
         Command::Inspect(inspect) => inspect::inspect(&inspect, &builder),
     }
 }

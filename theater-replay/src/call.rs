@@ -32,6 +32,8 @@ pub(crate) struct Maker<'a> {
     pub(crate) engines: Engines,
     /// The component is not the recorded one: places in it mean nothing.
     pub(crate) moved: bool,
+    /// Its states are not the recorded ones, and are not compared.
+    pub(crate) migrated: bool,
     pub(crate) state: Option<&'a [u8]>,
     pub(crate) state_hash: Digest,
 }
@@ -123,6 +125,7 @@ impl Maker<'_> {
                     let actual = format!("the component cannot be instantiated: {:#}", error.root_cause());
                     let mut divergence = at(event, call, format!("a call of {}", name(call)), actual);
                     divergence.backtrace = backtrace(&error);
+                    divergence.failed = true;
                     return Err(Halt::Diverged(Box::new(divergence)));
                 }
             },
@@ -171,7 +174,7 @@ impl Maker<'_> {
         let Step { event, data } = step;
         match (made, data) {
             (Made::Failed(failed), Some(Data::ActorErrorData(error)))
-                if failed.is(error, self.moved) && error.state_hash == self.state_hash =>
+                if failed.is(error, self.moved) && (self.migrated || error.state_hash == self.state_hash) =>
             {
                 let what = outcome::error_text(event, error);
                 let (seq, function, backtrace) = (event.seq, name(call), failed.backtrace);
@@ -185,10 +188,16 @@ impl Maker<'_> {
             {
                 Ok(Ran::Ended(if returned.ok { returned.state } else { self.state.map(<[u8]>::to_vec) }))
             }
+            (Made::Returned(returned), Some(Data::StateUpdated(_) | Data::CallReturned(_)))
+                if self.migrated && field(event, "result")?.unwrap_or(NIL) == returned.result =>
+            {
+                Ok(Ran::Ended(if returned.ok { returned.state } else { self.state.map(<[u8]>::to_vec) }))
+            }
             (made, _) => {
                 let mut divergence = at(event, call, self.expected(step, export), made.text(&export.results));
                 if let Made::Failed(failed) = made {
                     divergence.backtrace = failed.backtrace;
+                    divergence.failed = true;
                 }
                 Err(Halt::Diverged(Box::new(divergence)))
             }
@@ -231,7 +240,7 @@ fn err_head(result: &[u8]) -> usize {
     result.get(key).map_or(0, |marker| key + head(*marker))
 }
 
-async fn invoke(
+pub(crate) async fn invoke(
     guest: &mut Live,
     export: &ActorExport,
     state: Option<&[u8]>,
@@ -301,5 +310,5 @@ pub(crate) fn name(call: &Call) -> String {
 }
 
 fn at(event: &ChainEvent, call: &Call, expected: String, actual: String) -> Divergence {
-    Divergence { seq: event.seq, function: name(call), expected, actual, backtrace: Vec::new() }
+    Divergence { seq: event.seq, function: name(call), expected, actual, backtrace: Vec::new(), failed: false }
 }

@@ -16,6 +16,8 @@ pub(crate) struct Guest {
     /// Ticks of the engine that the guest may still run for in this call.
     pub(crate) ticks: u64,
     pub(crate) call: Option<OpenCall>,
+    /// `migrate` runs, which may log and nothing else.
+    pub(crate) migrating: bool,
 }
 
 /// A guest call that is being made again.
@@ -76,7 +78,7 @@ pub(crate) struct Live {
 impl Live {
     /// An instance with at most `memory` bytes of linear memory.
     pub(crate) async fn new(linked: &Linked, memory: usize, ticks: u64) -> wasmtime::Result<Self> {
-        let guest = Guest { memory: MemoryLimit::new(memory), ticks, call: None };
+        let guest = Guest { memory: MemoryLimit::new(memory), ticks, call: None, migrating: false };
         let mut store = Store::new(linked.pre.engine(), guest);
         store.limiter(|guest| &mut guest.memory);
         // Live it is the manifest's; a guest that kept to it must not fail for the room that untyped

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use theater::{Limits, ManifestConfig};
-use theater_chain::data::{ActorStarted, Call, Data, RestartStateKind};
+use theater_chain::data::{ActorStarted, ActorUpgraded, Call, Data, RestartStateKind};
 use theater_chain::{ChainEvent, ChainStore, Digest, TheaterId, payload};
 
 use crate::Replayer;
@@ -13,6 +13,7 @@ use crate::call::{self, Maker, Ran};
 use crate::error::ReplayError;
 use crate::guest::{Engines, Live};
 use crate::link::Linked;
+use crate::migrate;
 use crate::record::{Halt, Record, Step, damaged};
 use crate::report::{NextCall, Replay, State, Unreplayed};
 use crate::text;
@@ -49,6 +50,8 @@ pub(crate) struct Machine<'a> {
     state_hash: Option<Digest>,
     /// Its bytes; none while they are not known.
     state: Option<Option<Bytes>>,
+    /// The states are not the recorded ones: those of another component, which its `migrate` made.
+    migrated: bool,
     /// Calls cannot be made, until an instance is dropped whose state is stored.
     lost: bool,
     report: Replay,
@@ -83,6 +86,7 @@ impl<'a> Machine<'a> {
             live: None,
             state_hash: None,
             state: None,
+            migrated: false,
             lost: false,
             report,
         }
@@ -163,7 +167,11 @@ impl<'a> Machine<'a> {
             Some(Data::Call(call)) if !self.lost => record = self.call(record, event, call).await?,
             Some(Data::InstanceDropped(_)) => self.dropped().await?,
             Some(Data::ActorUpgraded(data)) => {
+                let before = self.state.clone();
                 self.exchanged(event, data.new_component, (data.old_state_hash, data.new_state_hash)).await?;
+                if let Some(before) = before.filter(|_| data.migrated && self.instead.is_none()) {
+                    self.migrates_again(event, data, before).await?;
+                }
             }
             Some(Data::ActorRolledBack(data)) => {
                 self.exchanged(event, data.new_component, (data.old_state_hash, data.new_state_hash)).await?;
@@ -195,7 +203,7 @@ impl<'a> Machine<'a> {
 
     fn holds(&self, event: &ChainEvent, claimed: Digest) -> Result<(), Halt> {
         match self.state_hash {
-            Some(hash) if hash != claimed => {
+            Some(hash) if hash != claimed && !self.migrated => {
                 let expected = format!("the state {hash}, the last one committed");
                 Err(Halt::Diverged(Box::new(damaged(event, &expected, &format!("the state {claimed}")))))
             }
@@ -251,6 +259,42 @@ impl<'a> Machine<'a> {
         }
         self.state_hash = Some(new);
         self.install(event.seq, new).await
+    }
+
+    /// The state with which it was put where an incarnation stood, if it was.
+    pub(crate) fn entered(&self) -> Option<Option<Bytes>> {
+        self.state.clone()
+    }
+
+    /// It goes on from this one.
+    pub(crate) fn set_state(&mut self, state: State) {
+        (self.state_hash, self.state) = (Some(state.hash), Some(state.bytes));
+    }
+
+    /// From here on states are not compared any more, since they are another component's; nor is what
+    /// that logs.
+    pub(crate) fn set_migrated(&mut self, record: &mut Record) {
+        self.migrated = true;
+        record.loose = true;
+    }
+
+    /// Whether the new component makes the recorded state of the one before.
+    async fn migrates_again(
+        &self,
+        event: &ChainEvent,
+        data: &ActorUpgraded,
+        before: Option<Bytes>,
+    ) -> Result<(), Halt> {
+        let Some(life) = &self.life else { return Ok(()) };
+        let made = migrate::run(&life.linked, &life.limits, before, &data.old_version).await;
+        let actual = match made.map(|state| Digest::of_state(state.as_deref())) {
+            Ok(hash) if hash == data.new_state_hash => return Ok(()),
+            Ok(hash) => format!("the state {hash}"),
+            Err(reason) => format!("it failed: {reason}"),
+        };
+        let mut divergence = damaged(event, &format!("the state {}", data.new_state_hash), &actual);
+        (divergence.function, divergence.actual) = (migrate::NAME.to_owned(), actual);
+        Err(Halt::Diverged(Box::new(divergence)))
     }
 
     fn initial(&mut self, event: &ChainEvent, started: &ActorStarted) -> Result<(), Halt> {
@@ -309,6 +353,7 @@ impl<'a> Machine<'a> {
             limits: &life.limits,
             engines: life.engines,
             moved: self.instead.is_some(),
+            migrated: self.migrated,
             state: state.as_deref(),
             state_hash,
         };

@@ -8,6 +8,7 @@ use theater_chain::data::{ActorErrorData, Data, DropReason, InstanceDropped};
 use theater_chain::{ChainEvent, ChainStore, Payload, TheaterId};
 
 use crate::error::ReplayError;
+use crate::link::unversioned;
 use crate::report::Divergence;
 
 /// Events read at a time.
@@ -36,7 +37,7 @@ pub(crate) struct Step {
 }
 
 /// Called with the seq of events as they are passed.
-pub(crate) type Progress = Box<dyn FnMut(u64) + Send>;
+pub(crate) type Progress = Box<dyn FnMut(u64) + Send + Sync>;
 
 /// The reading end of a chain.
 pub(crate) struct Record {
@@ -55,6 +56,8 @@ pub(crate) struct Record {
     /// The seq after the last event that was taken.
     at: u64,
     progress: Option<Progress>,
+    /// What the guest logs is left out: another component may log something else.
+    pub(crate) loose: bool,
 }
 
 impl Record {
@@ -76,6 +79,7 @@ impl Record {
             passed: None,
             at: from,
             progress,
+            loose: false,
         }
     }
 
@@ -131,9 +135,10 @@ impl Record {
     /// it, are taken.
     pub(crate) async fn peek_in_call(&mut self) -> Result<Option<&Step>, Halt> {
         loop {
-            let passed = self.passed;
+            let (passed, loose) = (self.passed, self.loose);
             let Some(step) = self.peek().await? else { return Ok(None) };
             let beside = match &step.data {
+                Some(Data::HostCall(call)) => loose && is_log(&call.interface, &call.function),
                 Some(Data::InstanceDropped(dropped)) => {
                     dropped.reason == DropReason::Recovered && passed >= Some(step.event.seq)
                 }
@@ -141,7 +146,6 @@ impl Record {
                     Data::ActorStarted(_)
                     | Data::Call(_)
                     | Data::HostCallBegun(_)
-                    | Data::HostCall(_)
                     | Data::CallReturned(_)
                     | Data::StateUpdated(_)
                     | Data::ActorErrorData(_)
@@ -190,6 +194,11 @@ impl Record {
     }
 }
 
+/// Whether this is the host function through which guests say what they do.
+pub(crate) fn is_log(interface: &str, function: &str) -> bool {
+    unversioned(interface) == "theater:simple/runtime" && function == "log"
+}
+
 /// What is wrong with an event itself.
 fn fault_of(event: &ChainEvent, before: Option<(u64, theater_chain::Digest)>) -> Option<Divergence> {
     if let Some((seq, hash)) = before {
@@ -219,5 +228,6 @@ pub(crate) fn damaged(event: &ChainEvent, expected: &str, actual: &str) -> Diver
         expected: expected.to_owned(),
         actual: format!("{actual}; the record is damaged: see `theater verify`"),
         backtrace: Vec::new(),
+        failed: false,
     }
 }

@@ -50,7 +50,7 @@ impl Part {
 
     /// Calls `progress` with the seq of each event that is passed.
     #[must_use]
-    pub fn progress(self, progress: impl FnMut(u64) + Send + 'static) -> Self {
+    pub fn progress(self, progress: impl FnMut(u64) + Send + Sync + 'static) -> Self {
         Self { progress: Some(Box::new(progress)), ..self }
     }
 }
@@ -112,7 +112,7 @@ impl Replayer {
         if until > newest || until < kept {
             return Err(ReplayError::NoSuchEvent { actor, seq: until, newest });
         }
-        match self.enter(&store, actor, kept, until).await {
+        match self.enter(&store, actor, kept, until, None).await {
             Ok((mut machine, from)) => {
                 let record = Record::new(store, actor, from, until + 1, part.progress);
                 let mut replay = machine.run(record).await?;
@@ -159,17 +159,18 @@ impl Replayer {
 
     /// A machine at the last point at or before `until` at which an instance was fresh and the state is
     /// stored, and the seq of the event that comes next there.
-    async fn enter(
+    pub(crate) async fn enter(
         &self,
         store: &Arc<dyn ChainStore>,
         actor: TheaterId,
         kept: u64,
         until: u64,
+        instead: Option<Arc<Linked>>,
     ) -> Result<(Machine<'_>, u64), Halt> {
         let mut end = until + 1;
         while let Some(point) = newest(&**store, actor, kept..end, Point::of).await? {
             let (from, state_hash) = match point {
-                Point::Started(seq) => return Ok((Machine::new(self, store.clone(), actor, seq, None), seq)),
+                Point::Started(seq) => return Ok((Machine::new(self, store.clone(), actor, seq, instead), seq)),
                 Point::Dropped(seq) => {
                     end = seq;
                     match newest(&**store, actor, kept..seq, Committed::of).await? {
@@ -180,11 +181,11 @@ impl Replayer {
             };
             let Some(bytes) = stored_state(&**store, state_hash).await? else { continue };
             let Some(standing) = standing(&**store, actor, kept, from).await? else { continue };
-            let mut machine = Machine::new(self, store.clone(), actor, from, None);
+            let mut machine = Machine::new(self, store.clone(), actor, from, instead.clone());
             machine.enter(&standing, State { hash: state_hash, bytes }).await?;
             return Ok((machine, from));
         }
-        Ok((Machine::new(self, store.clone(), actor, kept, None), kept))
+        Ok((Machine::new(self, store.clone(), actor, kept, instead), kept))
     }
 
     pub(crate) fn engine_record(&self) -> &EngineRecord {

@@ -66,6 +66,8 @@ pub struct Divergence {
     pub actual: String,
     /// The guest's functions at that point, the innermost first; empty outside of the guest.
     pub backtrace: Vec<String>,
+    /// Whether the guest failed there, by a trap or beyond a limit, where it had not or otherwise.
+    pub failed: bool,
 }
 
 /// A failure of the guest that happened again.

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use theater::chain::data::{ActorStarted, EventData as _, StateUpdated};
+use theater::chain::data::{ActorRolledBack, ActorStarted, ActorUpgraded, EventData as _, StateUpdated};
 use theater::chain::{ActorEntry, ChainEvent, codec, newest};
 use theater::{ChainStore, Digest};
 
@@ -59,6 +59,8 @@ fn state_after(event: &ChainEvent) -> Result<Option<Digest>, Failure> {
     Ok(match event.event_type.as_ref() {
         ActorStarted::TYPE => Some(codec::decode::<ActorStarted>(&event.data)?.state_hash),
         StateUpdated::TYPE => Some(codec::decode::<StateUpdated>(&event.data)?.new_state_hash),
+        ActorUpgraded::TYPE => Some(codec::decode::<ActorUpgraded>(&event.data)?.new_state_hash),
+        ActorRolledBack::TYPE => Some(codec::decode::<ActorRolledBack>(&event.data)?.new_state_hash),
         _ => None,
     })
 }

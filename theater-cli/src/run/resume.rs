@@ -64,7 +64,7 @@ async fn differs(store: &dyn ChainStore, root: &ActorEntry, manifest: &ManifestC
     let component = std::fs::read(manifest.folder().join(&manifest.component)).ok();
     let what = if started.manifest != manifest.digest {
         "manifest"
-    } else if component.is_some_and(|bytes| Digest::of(&bytes) != started.component) {
+    } else if root.index.upgraded.is_none() && component.is_some_and(|bytes| Digest::of(&bytes) != started.component) {
         "component"
     } else {
         return Ok(());

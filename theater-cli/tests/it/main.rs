@@ -19,3 +19,4 @@ mod signals;
 mod tool;
 mod travel;
 mod tree;
+mod upgrade;

@@ -4,8 +4,8 @@
 use serde::de::IgnoredAny;
 use theater_chain::codec::{self, DecodeError};
 use theater_chain::data::{
-    ActorErrorData, ActorStarted, Call, CallReturned, DeadLetter, Effect, ErrorType, EventData, HostCall,
-    HostCallBegun, Lane, Outcome, RestartStateKind, StateUpdated,
+    ActorErrorData, ActorRolledBack, ActorStarted, ActorUpgraded, Call, CallReturned, DeadLetter, Effect, ErrorType,
+    EventData, HostCall, HostCallBegun, Lane, Outcome, RestartStateKind, StateUpdated,
 };
 use theater_chain::{ChainEvent, Digest, TheaterId, payload};
 
@@ -112,6 +112,9 @@ pub(super) fn read(event: &ChainEvent) -> Option<Fact> {
 fn decode(event: &ChainEvent) -> Result<Option<Fact>, DecodeError> {
     Ok(match &*event.event_type {
         ActorStarted::TYPE => Some(Fact::Started(started(event)?)),
+        ActorUpgraded::TYPE | ActorRolledBack::TYPE => Some(Fact::Unreadable(
+            "its component was exchanged there, and states from before are another one's".to_owned(),
+        )),
         Call::TYPE => {
             let call = Call::decode(&event.data)?;
             Some(Fact::Call { origin: Origin::of(call.message_id.as_deref()), entry: entry(&call) })
