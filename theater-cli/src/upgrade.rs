@@ -1,6 +1,6 @@
 //! `theater upgrade`: another component for an actor, and back.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use theater::host_key;
@@ -28,7 +28,7 @@ pub(crate) fn upgrade(args: &UpgradeArgs, builder: TheaterRuntimeBuilder, quiet:
         })?
     };
     // Also where another process reads it: a mistake is said before anybody is asked.
-    let component = args.component.as_ref().map(|path| readable(path)).transpose()?;
+    let component = args.component.as_deref().map(readable).transpose()?;
     let upgraded = match Client::connect(&args.data.data) {
         Some(client) => ask(client, id, component, args)?,
         None => here(id, component, args, builder, quiet)?,
@@ -44,7 +44,7 @@ pub(crate) fn upgrade(args: &UpgradeArgs, builder: TheaterRuntimeBuilder, quiet:
 }
 
 /// The component's place, for a process with another working folder.
-fn readable(path: &PathBuf) -> Result<PathBuf, Failure> {
+fn readable(path: &Path) -> Result<PathBuf, Failure> {
     let unreadable = |error: std::io::Error| Failure::new(format!("cannot read {}", path.display())).because(&error);
     let size = std::fs::metadata(path).map_err(unreadable)?.len();
     if size > MAX_COMPONENT {
