@@ -12,6 +12,9 @@ use crate::chain_view::ChainRange;
 use crate::recorder::Recorder;
 use crate::wit::WitChainEvent;
 
+/// What a function answers that answers nothing: in a payload, that is no field at all.
+const NOTHING: &[u8] = &[0xc0];
+
 /// A call that begins again.
 #[derive(Debug, Default)]
 pub(crate) struct Reentry {
@@ -68,7 +71,12 @@ impl Reentry {
                     taken_over: None,
                 }),
                 Some(Data::HostCall(data)) => {
-                    let ended = Some((data.outcome, field("result")?));
+                    let mut result = field("result")?;
+                    let is_there = event.payload.is_some() || event.payload_commit.is_none();
+                    if is_there && matches!(data.outcome, Outcome::Ok | Outcome::Denied(_)) {
+                        result = result.or(Some(Bytes::from_static(NOTHING)));
+                    }
+                    let ended = Some((data.outcome, result));
                     match calls.back_mut().filter(|call| call.ended.is_none()) {
                         Some(begun) => begun.ended = ended,
                         None => calls.push_back(RecordedCall {
@@ -183,7 +191,7 @@ impl RecordedCall {
         let same = match (&self.params_digest, &self.params) {
             (Some(digest), _) => payload::read_bin(digest).is_ok_and(|digest| digest == Digest::of(params).as_bytes()),
             (None, Some(recorded)) => recorded == params,
-            (None, None) => params == [0xc0] || params == [0x90],
+            (None, None) => params == NOTHING || params == [0x90],
         };
         (!same).then(|| format!("{there} with other params than it passed"))
     }
