@@ -22,16 +22,19 @@ pub(super) async fn resume(
 ) -> Result<Option<ActorHandle>, Failure> {
     let recovered = runtime.recover().await?;
     let store = runtime.store();
-    if let Some(root) = recovered.roots.first() {
+    // The oldest one is the tree of the folder; others are forks of its actors, which go on beside it.
+    let Some(root) = store.actors(None, 1).await?.pop() else { return Ok(None) };
+    let (name, handle) = (&root.index.name, runtime.handle(root.id));
+    let reason = if recovered.roots.contains(&root.id) { None } else { Some(handle.ended().await) };
+    let reason = reason.transpose().map_err(|error| Failure::of(&error))?;
+    let stopped = matches!(reason, Some(ExitReason::Shutdown | ExitReason::Killed(KillCause::Host)));
+    if let Some(root) = recovered.roots.first().filter(|_| !stopped) {
         let Some(entry) = store.actor(*root).await? else { return Ok(None) };
         say(format_args!("resuming {} {root}, which was running: {}", entry.index.name, counted(&recovered)));
         differs(&**store, &entry, manifest).await?;
         return Ok(Some(runtime.handle(*root)));
     }
-    let Some(root) = store.actors(None, 1).await?.pop() else { return Ok(None) };
-    let (name, handle) = (&root.index.name, runtime.handle(root.id));
-    let reason = handle.ended().await.map_err(|error| Failure::of(&error))?;
-    if !matches!(reason, ExitReason::Shutdown | ExitReason::Killed(KillCause::Host)) {
+    if let Some(reason) = reason.filter(|_| !stopped) {
         return Err(Failure::new(format!("{} holds the record of {name} {}, which {reason}", dir.display(), root.id))
             .help("name another folder with --data DIR, or remove this one with its record"));
     }

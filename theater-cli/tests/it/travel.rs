@@ -1,5 +1,6 @@
 //! `fork` and `diff`: going on from a point of a history, and where histories part.
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::tool::Place;
@@ -114,4 +115,23 @@ fn a_fork_that_cannot_be_made_says_why() {
     refused(&["--at", "1", "--component", "none.wasm"], &["none.wasm cannot be read"]);
     assert_eq!(place.theater(&["fork", &root]).status, Some(2));
     assert_eq!(place.yes(&["tree", "--json"]).lines().count(), 1);
+}
+
+#[test]
+fn a_fork_keeps_out_of_the_way_of_its_tree() {
+    let place = counter(&[(".theater", "inc\ninc\n")]);
+    let mut fork = place.start(&["fork", "counter", "--at", "3", "--keep"]);
+    assert!(fork.line().contains("is a fork of counter"));
+    // Killed, it is not what the folder's run goes on with.
+    fork.signal(Signal::KILL);
+    fork.wait();
+    let mut run = place.start(&["run", "counter.toml", "--send", "-"]);
+    assert_eq!(run.ask("inc"), "3");
+    let refused = place.theater(&["fork", "counter", "--at", "3"]);
+    assert_eq!(refused.status, Some(2), "{refused:?}");
+    assert!(refused.err.contains("a tree runs in .theater"), "{refused:?}");
+    drop(run.input.take());
+    assert!(run.wait().success(), "{}", run.err());
+    assert!(run.err().contains("resuming counter") && run.err().contains("which was stopped"), "{}", run.err());
+    assert_eq!(place.json(&["verify", "--json"])["ok"], true);
 }
