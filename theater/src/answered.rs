@@ -17,9 +17,6 @@ use crate::host_call::was_interrupted;
 use crate::linker::{HostResults, Site};
 use crate::reentry;
 
-/// MessagePack's nil.
-const NIL: u8 = 0xc0;
-
 pub(crate) struct Answered<'a> {
     pub(crate) store: StoreContextMut<'a, ActorStore>,
     pub(crate) site: &'a Site,
@@ -48,12 +45,7 @@ impl Answered<'_> {
     }
 
     pub(crate) async fn answer<R: HostResults>(mut self) -> Result<R> {
-        let recorded = match (self.result.take(), &self.outcome) {
-            // No results at all are recorded as nothing.
-            (None, Outcome::Ok | Outcome::Denied(_)) => Some(Bytes::from_static(&[NIL])),
-            (recorded, _) => recorded,
-        };
-        let Some(result) = recorded else {
+        let Some(result) = self.result.take() else {
             let (kind, reason) = match self.outcome {
                 Outcome::Interrupted => (ErrorType::HostCallInterrupted, was_interrupted(self.site)),
                 _ => {
