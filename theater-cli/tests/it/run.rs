@@ -81,14 +81,17 @@ fn a_root_whose_init_fails_is_a_no_and_one_that_declines_a_yes() {
 }
 
 #[test]
-fn a_folder_that_holds_a_tree_is_refused() {
+fn a_folder_that_holds_a_tree_is_resumed() {
     let place = Place::with(&["counter"]);
     place.write("requests", "inc\n");
-    place.yes(&["run", "counter.toml", "--send", "requests"]);
-    let said = place.theater(&["run", "counter.toml", "--send", "requests"]);
-    assert_eq!((said.status, said.out.as_str()), (Some(2), ""), "{said:?}");
-    assert!(said.err.contains("holds the record of a run already") && said.err.contains("--data"), "{said:?}");
-    place.yes(&["run", "counter.toml", "--send", "requests", "--data", "other"]);
+    let send = ["run", "counter.toml", "--send", "requests"];
+    assert_eq!(place.yes(&send), "1\n");
+    let said = place.theater(&send);
+    assert_eq!((said.status, said.out.as_str()), (Some(0), "2\n"), "{said:?}");
+    assert!(said.err.contains("resuming counter") && said.err.contains("was stopped"), "{said:?}");
+    let other = ["run", "counter.toml", "--send", "requests", "--data", "other"];
+    assert_eq!(place.yes(&other), "1\n");
+    place.yes(&["verify"]);
 }
 
 #[test]
