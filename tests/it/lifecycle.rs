@@ -1,5 +1,6 @@
 //! Many actors, long lives and short ones: nothing is left behind.
 
+use theater::chain::MemoryStore;
 use theater::{ManifestConfig, RestartFrom};
 use theater_store_sqlite::SqliteStore;
 use theater_tests::{World, alone, builder, resident};
@@ -53,6 +54,30 @@ async fn short_lives() {
     assert!(after.rss_kib < before.rss_kib + 16 * 1024, "{before:?} {after:?}");
     assert_eq!(world.recorded().await.len(), 10_000);
     world.close().await;
+}
+
+/// Runs in a process of its own: other tests would be counted too.
+#[test]
+fn a_long_life_takes_no_more_memory_than_a_short_one() {
+    alone("lifecycle::a_long_life_takes_no_more_memory_than_a_short_one", long_life());
+}
+
+async fn long_life() {
+    // A store that forgets, so that what is counted is the actor's.
+    let world = World::with(&["counter"], builder().store(MemoryStore::bounded(1_000)));
+    let actor = world.spawn("counter").await;
+    let mut before = None;
+    for n in 1..=120_000 {
+        assert_eq!(world.ask(&actor, "inc").await, n.to_string());
+        if n == 20_000 {
+            before = Some(Footprint::now());
+        }
+    }
+    let (before, after) = (before.unwrap(), Footprint::now());
+    // 100,000 messages: 64 bytes of each would be more.
+    assert!(after.rss_kib < before.rss_kib + 6 * 1024, "{before:?} {after:?}");
+    assert_eq!((after.files, after.tasks), (before.files, before.tasks));
+    world.runtime.shutdown().await.unwrap();
 }
 
 #[derive(Debug)]

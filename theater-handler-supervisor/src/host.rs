@@ -169,7 +169,7 @@ pub(crate) async fn restart_child(mut call: Call<'_, SupervisorHandler>, (child,
 }
 
 async fn restart(call: &mut Call<'_, SupervisorHandler>, child: TheaterId) -> std::result::Result<(), SupervisorError> {
-    if specs::standing(&call.state().supervision.clone(), &call.tree(), child) == specs::Standing::Restarting {
+    if specs::standing_before(call, child) == specs::Standing::Restarting {
         return Err(SupervisorError::ActorError(format!("child {child} is being restarted")));
     }
     room_for(call, child).await?;

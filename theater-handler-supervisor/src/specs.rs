@@ -142,6 +142,16 @@ pub(crate) fn standing(supervision: &Supervision, tree: &Subtree, child: Theater
     }
 }
 
+/// As a child stood when this call began: one that the call had restarted when the process went down
+/// was not up then.
+pub(crate) fn standing_before(call: &mut Call<'_, SupervisorHandler>, child: TheaterId) -> Standing {
+    let tree = call.tree();
+    if call.idempotency_key().is_some_and(|begun| tree.was_started_by(child, begun)) {
+        return Standing::Down;
+    }
+    standing(&call.state().supervision.clone(), &tree, child)
+}
+
 /// Starts the next incarnation of a child that has ended, with the state that the guest chooses.
 pub(crate) async fn restart_child_with(
     mut call: Call<'_, SupervisorHandler>,
@@ -155,7 +165,7 @@ pub(crate) async fn restart_child_with(
         Ok(from) => from,
         Err(reason) => return Ok((Err(SupervisionError::InvalidSpec(reason)),)),
     };
-    match standing(&supervision, &call.tree(), id) {
+    match standing_before(&mut call, id) {
         Standing::Running => return Ok((Err(SupervisionError::Running),)),
         Standing::Restarting => return Ok((Err(SupervisionError::Restarting),)),
         Standing::Down => {}

@@ -97,17 +97,20 @@ impl Appender {
             };
             let position = self.next_position();
             self.write_event(connection, n, position, before.map(|before| before.position), event)?;
+            step!();
             known.insert(*id, Some(Known { n, head: event.head(), position }));
         }
         for update in &commit.actors {
             if let Some(known) = known.get(&update.id).copied().flatten() {
                 self.write_actor(connection, update, known)?;
+                step!();
             }
         }
         self.write_contents(connection, commit)?;
         if let Some(update) = &commit.tree {
             head_log::append(connection, update, self.next_position - 1)?;
             self.logged = update.tree.size();
+            step!();
         }
         self.write_messages(connection, commit)?;
         if commit.erased.is_empty() { Ok(()) } else { self.erase(connection, &commit.erased) }
@@ -194,6 +197,7 @@ impl Appender {
     fn write_contents(&mut self, connection: &Connection, commit: &Commit) -> rusqlite::Result<()> {
         for (hash, bytes) in &commit.states {
             self.write_state(connection, hash, bytes)?;
+            step!();
         }
         for (digest, bytes) in &commit.components {
             self.write_component(connection, digest, bytes)?;
@@ -246,12 +250,15 @@ impl Appender {
     fn write_messages(&self, connection: &Connection, commit: &Commit) -> rusqlite::Result<()> {
         for message in &commit.pending_added {
             self.write_pending(connection, message)?;
+            step!();
         }
         for message_id in &commit.pending_removed {
             connection.prepare_cached("DELETE FROM pending WHERE message_id = ?")?.execute([message_id])?;
+            step!();
         }
         for answered in &commit.answered {
             self.write_answered(connection, answered)?;
+            step!();
         }
         Ok(())
     }

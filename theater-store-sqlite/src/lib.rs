@@ -56,9 +56,19 @@
 //! events with the same payload store it once: the later row says in `payload_at` where it is. To
 //! erase a payload is to set `salt` and `payload` of the row that holds it to NULL.
 
+/// A step of writing; see `failpoint`.
+macro_rules! step {
+    () => {
+        #[cfg(feature = "testing")]
+        $crate::failpoint::step();
+    };
+}
+
 mod batch;
 mod error;
 mod events;
+#[cfg(feature = "testing")]
+mod failpoint;
 mod folder;
 mod head_log;
 mod import;
@@ -70,4 +80,6 @@ mod states;
 mod store;
 mod writer;
 
+#[cfg(feature = "testing")]
+pub use failpoint::abort_after;
 pub use store::SqliteStore;

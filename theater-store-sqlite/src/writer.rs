@@ -185,12 +185,14 @@ impl Worker {
         write: impl FnOnce(&Connection, &mut Appender) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         self.connection.execute_batch("BEGIN IMMEDIATE").map_err(store_error)?;
+        step!();
         let appender = match &mut self.appender {
             Some(appender) => appender,
             gone => gone.insert(Appender::load(&self.connection).map_err(store_error)?),
         };
         let written = write(&self.connection, appender)?;
         self.connection.execute_batch("COMMIT").map_err(store_error)?;
+        step!();
         Ok(written)
     }
 }

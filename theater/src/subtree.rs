@@ -422,6 +422,12 @@ impl Subtree {
         self.actor.shared.tree.find(child).filter(|actor| actor.parent_id == Some(self.actor.id))
     }
 
+    /// Whether `event`, a begun host call or a decision, led to the incarnation that the child is in:
+    /// what asked for it went down with the process, and asks again.
+    pub fn was_started_by(&self, child: TheaterId, event: Digest) -> bool {
+        self.alive(child).is_some_and(|actor| actor.parent_event.get() == Some(&event))
+    }
+
     /// Whether there is such a child, alive or ended. Nothing of its chain is read.
     ///
     /// # Errors

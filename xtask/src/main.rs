@@ -1,4 +1,4 @@
-//! The repository's own tasks: `cargo xtask demo`, `test`, `actors`, `bench`.
+//! The repository's own tasks: `cargo xtask demo`, `test`, `actors`, `bench`, `kill`.
 //!
 //! On a machine with nothing but Rust and a C compiler they set up what they need. They drive
 //! `cargo` and the built command line and link neither wasmtime nor the runtime, so that a change
@@ -9,6 +9,7 @@
 mod actors;
 mod bank;
 mod demo;
+mod kill;
 mod session;
 mod shell;
 mod test;
@@ -41,6 +42,9 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Kill the bank (kill -9) at random moments under load, go on each time, and check that nothing
+    /// was lost or done twice. Built for release.
+    Kill(kill::Args),
     /// Do what CI does: formatting, lints, actors, tests, documentation, examples, the demo.
     Test,
 }
@@ -53,6 +57,7 @@ fn main() -> ExitCode {
             shell::step("benchmark", shell::cargo(".").args(run).args(args))
         }
         Task::Demo => demo::demo(),
+        Task::Kill(args) => kill::kill(&args),
         Task::Test => test::test(),
     };
     match done {

@@ -9,6 +9,7 @@ mod control;
 mod crash;
 mod erase;
 mod full_disk;
+mod kills;
 mod look;
 mod merge;
 mod project;

@@ -36,6 +36,12 @@ impl Place {
         place
     }
 
+    /// Leaves the folder where it is, for whoever looks for a cause.
+    pub(crate) fn keep(&mut self) -> &Path {
+        self.dir.disable_cleanup(true);
+        self.path()
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
