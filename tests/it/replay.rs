@@ -1,6 +1,9 @@
 //! Replays: of records as they were written (every scenario ends with that), from each point in them,
 //! and of records in which one thing is not as it was.
 
+mod mutations;
+mod upgraded;
+
 use std::sync::Arc;
 
 use theater::chain::data::{ActorErrorData, ActorStarted, Call, CallReturned, Data, EventData as _, HostCall};
@@ -59,6 +62,14 @@ impl Recorded {
                     commit.manifests.extend(manifest.map(|bytes| (started.manifest, bytes)));
                     let state = self.source.state(started.state_hash).await.unwrap();
                     commit.states.extend(state.map(|bytes| (started.state_hash, bytes)));
+                }
+                Some(Data::ActorUpgraded(upgraded)) => {
+                    let component = self.source.component(upgraded.new_component).await.unwrap();
+                    commit.components.extend(component.map(|bytes| (upgraded.new_component, bytes)));
+                    for hash in [upgraded.old_state_hash, upgraded.new_state_hash] {
+                        let state = self.source.state(hash).await.unwrap();
+                        commit.states.extend(state.map(|bytes| (hash, bytes)));
+                    }
                 }
                 _ => continue,
             }

@@ -169,7 +169,7 @@ impl<'a> Machine<'a> {
             Some(Data::ActorUpgraded(data)) => {
                 let before = self.state.clone();
                 self.exchanged(event, data.new_component, (data.old_state_hash, data.new_state_hash)).await?;
-                if let Some(before) = before.filter(|_| data.migrated && self.instead.is_none()) {
+                if let Some(before) = before.filter(|_| self.instead.is_none()) {
                     self.migrates_again(event, data, before).await?;
                 }
             }
@@ -286,10 +286,20 @@ impl<'a> Machine<'a> {
         before: Option<Bytes>,
     ) -> Result<(), Halt> {
         let Some(life) = &self.life else { return Ok(()) };
-        let made = migrate::run(&life.linked, &life.limits, before, &data.old_version).await;
-        let actual = match made.map(|state| Digest::of_state(state.as_deref())) {
-            Ok(hash) if hash == data.new_state_hash => return Ok(()),
-            Ok(hash) => format!("the state {hash}"),
+        if migrate::is_exported(&life.linked) != data.migrated {
+            let (expected, actual) = match data.migrated {
+                true => ("an upgrade with a migrate", "a component that exports none"),
+                false => ("an upgrade without a migrate", "a component that exports one"),
+            };
+            return Err(Halt::Diverged(Box::new(damaged(event, expected, actual))));
+        }
+        let made = match data.migrated {
+            true => migrate::run(&life.linked, &life.limits, before, &data.old_version).await,
+            false => Ok(before.map(Into::into)),
+        };
+        let actual = match made {
+            Ok(state) if Digest::of_state(state.as_deref()) == data.new_state_hash => return Ok(()),
+            Ok(state) => format!("the state {}", state.as_deref().map_or_else(|| "none".to_owned(), text::bytes)),
             Err(reason) => format!("it failed: {reason}"),
         };
         let mut divergence = damaged(event, &format!("the state {}", data.new_state_hash), &actual);

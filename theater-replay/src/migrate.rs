@@ -12,9 +12,16 @@ use crate::link::Linked;
 
 /// The function.
 pub(crate) const NAME: &str = "theater:simple/migrate#migrate";
+const INTERFACE: &str = "theater:simple/migrate";
+const FUNCTION: &str = "migrate";
 
 /// How long it may run: machines are not equally fast, and one that goes on for ever must end.
 const LIMIT: Duration = Duration::from_secs(300);
+
+/// Whether a component has one.
+pub(crate) fn is_exported(linked: &Linked) -> bool {
+    linked.export(INTERFACE, FUNCTION).is_some()
+}
 
 /// The state that it makes; the sentence says why it makes none.
 pub(crate) async fn run(
@@ -23,7 +30,7 @@ pub(crate) async fn run(
     state: Option<Bytes>,
     version: &str,
 ) -> Result<Option<Vec<u8>>, String> {
-    let export = linked.export("theater:simple/migrate", "migrate").ok_or("the component does not export it")?;
+    let export = linked.export(INTERFACE, FUNCTION).ok_or("the component does not export it")?;
     let failed = |error: wasmtime::Error| error.root_cause().to_string();
     let ticks = (LIMIT.as_millis() / theater::engine::TICK.as_millis()) as u64;
     let mut guest = Live::new(linked, limits.memory, ticks).await.map_err(failed)?;

@@ -64,7 +64,8 @@ impl Failed {
         }
     }
 
-    fn text(&self) -> String {
+    /// As text.
+    pub(crate) fn text(&self) -> String {
         failure_text(self.kind, self.trap_code.as_deref(), self.wasm_offset, Some(&self.said))
     }
 
@@ -76,8 +77,9 @@ impl Failed {
                 || (self.trap_code == recorded.trap_code && (moved || self.is_at(recorded.wasm_offset))))
     }
 
-    /// Whether it trapped at this place. A trap right after a function's entry is attributed to the
-    /// function's start where the guest gave way just there: then it is known no closer.
+    /// Whether it trapped at this place. Of a trap that a function's entry leads to at once the compiler
+    /// makes two: one taken by the check for a tick at the entry, and placed there; and its own, which
+    /// is reached where the tick was due and the guest gave way. Which one it is depends on time.
     fn is_at(&self, recorded: Option<u64>) -> bool {
         let within = || recorded >= self.starts && self.starts.is_some();
         self.wasm_offset == recorded || recorded == self.starts || (self.wasm_offset == self.starts && within())

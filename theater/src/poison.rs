@@ -26,6 +26,8 @@ struct Crash {
     message: String,
     state: Digest,
     answers: u64,
+    /// Without the trap's offset: the compiler places a trap that a function's entry leads to at once
+    /// at the entry, or, where a tick was due just there, at itself.
     error: ActorError,
 }
 
@@ -40,9 +42,30 @@ impl Poison {
             *lock(&self.0) = None;
             return false;
         }
-        let (message, error) = (message.to_owned(), error.clone());
+        let (message, error) = (message.to_owned(), ActorError { wasm_offset: None, ..error.clone() });
         let crash = Box::new(Crash { message, state, answers: answers.0.finish(), error });
         let before = lock(&self.0).replace(crash);
         before.is_some() && before == *lock(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use theater_chain::data::ErrorType;
+
+    use super::*;
+
+    #[test]
+    fn a_trap_that_is_placed_elsewhere_in_the_same_function_is_a_repeat() {
+        let trap = |code: &str, offset| {
+            let mut error = ActorError::new(ErrorType::Trap, "unreachable (in abort)".to_owned());
+            (error.trap_code, error.wasm_offset) = (Some(code.to_owned()), Some(offset));
+            error
+        };
+        let (poison, answers) = (Poison::default(), Answers::default());
+        let is_repeated = |error: &ActorError| poison.is_repeated("a/1", Digest::ZERO, &answers, error);
+        assert!(!is_repeated(&trap("unreachable-code-reached", 39)));
+        assert!(is_repeated(&trap("unreachable-code-reached", 40)));
+        assert!(!is_repeated(&trap("integer-overflow", 40)));
     }
 }

@@ -1,4 +1,4 @@
-//! The repository's own tasks: `cargo xtask demo`, `test`, `actors`, `bench`, `kill`.
+//! The repository's own tasks: `cargo xtask demo`, `test`, `actors`, `bench`, `kill`, `corpus`.
 //!
 //! On a machine with nothing but Rust and a C compiler they set up what they need. They drive
 //! `cargo` and the built command line and link neither wasmtime nor the runtime, so that a change
@@ -30,6 +30,9 @@ struct Args {
 enum Task {
     /// Build the actors, each to a component beside its manifest.
     Actors,
+    /// Record those bundles of the corpus (`tests/corpus`) that are not there yet. None is ever
+    /// recorded again: they are there to be replayed by later versions.
+    Corpus,
     /// Run the bank over all its transactions, show what happened, and verify all of it.
     ///
     /// Exit status 0: no money was lost, every crashed worker was restarted with its last state,
@@ -55,6 +58,10 @@ fn main() -> ExitCode {
         Task::Bench { args } => {
             let run = ["run", "--release", "--package", "theater-bench", "--"];
             shell::step("benchmark", shell::cargo(".").args(run).args(args))
+        }
+        Task::Corpus => {
+            let run = ["run", "--package", "theater-tests", "--bin", "corpus"];
+            shell::step("recording the corpus", shell::cargo(".").args(run))
         }
         Task::Demo => demo::demo(),
         Task::Kill(args) => kill::kill(&args),
