@@ -14,6 +14,7 @@ use crate::outcome::{self, Failed, Made, Returned, backtrace, over_limits};
 use crate::record::{Halt, Record, Step};
 use crate::report::{Divergence, Failure};
 use crate::shape::Shape;
+use crate::typed::Prepared;
 use crate::{decode, encode, text};
 
 /// A guest may run for this many times what it could live, and for this long at least: machines are
@@ -113,10 +114,13 @@ impl Maker<'_> {
         let budget = if is_init(call) { self.limits.init_timeout } else { self.limits.call_timeout };
         let ticks = (budget.saturating_mul(PATIENCE).max(LEAST).as_millis() / theater::engine::TICK.as_millis()) as u64;
         let recorded = field(event, "params")?.unwrap_or(NIL);
-        let params = decode::whole(recorded, &export.params, &mut no_resources).map_err(|_| {
-            let actual = format!("a function with params of another type: {:?}", export.params);
-            Halt::Diverged(Box::new(at(event, call, text::raw(recorded), actual)))
-        })?;
+        let params = match export.typed.and_then(|prepare| prepare(recorded)) {
+            Some(prepared) => Params::Typed(prepared),
+            None => Params::Dynamic(decode::whole(recorded, &export.params, &mut no_resources).map_err(|_| {
+                let actual = format!("a function with params of another type: {:?}", export.params);
+                Halt::Diverged(Box::new(at(event, call, text::raw(recorded), actual)))
+            })?),
+        };
         let mut guest = match live.take() {
             Some(guest) => guest,
             None => match Live::new(self.linked, self.limits.memory, ticks).await {
@@ -240,12 +244,25 @@ fn err_head(result: &[u8]) -> usize {
     result.get(key).map_or(0, |marker| key + head(*marker))
 }
 
+/// The params of a call.
+pub(crate) enum Params {
+    /// Of types that are common.
+    Typed(Box<dyn Prepared>),
+    /// Of others.
+    Dynamic(Val),
+}
+
+/// Calls an export.
 pub(crate) async fn invoke(
     guest: &mut Live,
     export: &ActorExport,
     state: Option<&[u8]>,
-    params: Val,
+    params: Params,
 ) -> wasmtime::Result<Returned> {
+    let params = match params {
+        Params::Typed(prepared) => return prepared.call(guest, export, state).await,
+        Params::Dynamic(params) => params,
+    };
     let func = guest
         .instance
         .get_func(&mut guest.store, export.index)

@@ -45,6 +45,7 @@ mod report;
 mod shape;
 mod tail;
 mod text;
+mod typed;
 
 pub use error::ReplayError;
 pub use json::AnswerError;

@@ -14,7 +14,7 @@ use wasmtime::{AsContextMut as _, Engine, StoreContextMut};
 use crate::answer::answer;
 use crate::guest::Guest;
 use crate::shape::{FuncShape, Resources, Shape};
-use crate::{decode, encode};
+use crate::{decode, encode, typed};
 
 /// A component that is ready to be replayed.
 pub(crate) struct Linked {
@@ -73,6 +73,8 @@ pub(crate) struct ActorExport {
     pub(crate) params: Shape,
     /// Without the state.
     pub(crate) results: Vec<Shape>,
+    /// How it is called with typed values, where its types are known.
+    pub(crate) typed: Option<typed::Prepare>,
 }
 
 impl Linked {
@@ -156,7 +158,10 @@ fn link(
                         shape: shape.clone(),
                         others: functions.clone(),
                     };
-                    define(&mut into, name, Arc::new(site)).map_err(failed)?;
+                    let site = Arc::new(site);
+                    if !typed::import(&mut into, name, &site).map_err(failed)? {
+                        define(&mut into, name, site).map_err(failed)?;
+                    }
                 }
                 ComponentItem::Resource(ty) => {
                     let ty = ResourceType::host_dynamic(resources.number(ty));
@@ -227,5 +232,10 @@ fn actor_export(index: ComponentExportIndex, shape: &FuncShape) -> Option<ActorE
     let Shape::Tuple(returned) = &**ok else { return None };
     let (first, results) = returned.split_first()?;
     let fits = *passed == state && *first == state && **err == Shape::Text;
-    fits.then(|| ActorExport { index, params: params.clone(), results: results.to_vec() })
+    fits.then(|| ActorExport {
+        index,
+        params: params.clone(),
+        results: results.to_vec(),
+        typed: typed::export(params, results),
+    })
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use theater::Limits;
 use wasmtime::component::Val;
 
-use crate::call::invoke;
+use crate::call::{Params, invoke};
 use crate::guest::Live;
 use crate::link::Linked;
 
@@ -35,7 +35,7 @@ pub(crate) async fn run(
     let ticks = (LIMIT.as_millis() / theater::engine::TICK.as_millis()) as u64;
     let mut guest = Live::new(linked, limits.memory, ticks).await.map_err(failed)?;
     guest.store.data_mut().migrating = true;
-    let params = Val::Tuple(vec![Val::String(version.to_owned())]);
+    let params = Params::Dynamic(Val::Tuple(vec![Val::String(version.to_owned())]));
     let returned = invoke(&mut guest, export, state.as_deref(), params).await.map_err(failed)?;
     if returned.ok { Ok(returned.state) } else { Err("it answered err".to_owned()) }
 }
