@@ -33,7 +33,8 @@ impl ChainStore for Crashing {
         let left = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         match left {
             Ok(_) => self.store.commit(commit).await,
-            Err(_) => Err(StoreError::Io("the process went down".into())),
+            // Not what a store might do later, which would be waited for.
+            Err(_) => Err(StoreError::Unsupported("writing: the process went down")),
         }
     }
 

@@ -10,7 +10,8 @@ pub(crate) fn link(host: &mut HostLinker<'_, WasiHandler>) -> Result<()> {
         .func("get-environment", Effect::Read, environment)?
         .func("get-arguments", Effect::Read, arguments)?
         .func("initial-cwd", Effect::Read, |_: Wasi<'_>, ()| Ok((None::<String>,)))?;
-    host.foreign("wasi:cli/exit@0.2.12")?.func("exit", Effect::Read, exit)?.func(
+    // Where a call begins again after a crash, it exits again.
+    host.foreign("wasi:cli/exit@0.2.12")?.in_call().func("exit", Effect::Read, exit)?.func(
         "exit-with-code",
         Effect::Read,
         |call: Wasi<'_>, (code,): (u8,)| exit_with(call, code),

@@ -9,7 +9,7 @@ use theater_chain::data::{ErrorType, Outcome};
 use wasmtime::{Result, StoreContextMut};
 
 use crate::actor_store::{ActorStore, CallNotes};
-use crate::call::Call;
+use crate::call::{Call, EXITED};
 use crate::chain_view::ChainRange;
 use crate::error::ActorError;
 use crate::handler::Handler;
@@ -45,6 +45,9 @@ impl Answered<'_> {
     }
 
     pub(crate) async fn answer<R: HostResults>(mut self) -> Result<R> {
+        if self.store.data().turn.exited {
+            return Err(wasmtime::Error::msg(EXITED)); // it ends the call, as it did before
+        }
         let Some(result) = self.result.take() else {
             let (kind, reason) = match self.outcome {
                 Outcome::Interrupted => (ErrorType::HostCallInterrupted, was_interrupted(self.site)),

@@ -4,9 +4,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use theater_chain::Digest;
-use theater_chain::data::{ActorTerminated, ChildExited, ErrorType, KillCause};
-use theater_chain::payload;
+use theater_chain::data::{ActorEnding, ActorTerminated, ChildExited, ErrorType, KillCause};
+use theater_chain::{Digest, Payload, payload};
 
 use crate::actor::{Actor, lock};
 use crate::actor_store::Slots;
@@ -41,6 +40,7 @@ pub(crate) async fn end(actor: Arc<Actor>, reason: ExitReason, life: Life, faile
         Life::Live(live) => live.into_slots(),
         Life::Parked(slots) => slots,
     };
+    begin(&actor, &reason);
     end_children(&actor, &reason).await;
     step!(actor, "end.children");
     end_tasks(&actor);
@@ -135,6 +135,36 @@ async fn stop_handlers(actor: &Actor, slots: Slots, reason: &ExitReason) {
             tracing::warn!(actor = %actor.label(), handler = handler.name(), "stop took more than 5 s and was dropped");
         }
     }
+}
+
+/// Says in the record that the incarnation ends, where it would be gone on with should the process go
+/// down before it has: while its children end, and where its supervisor must know who asked for it.
+fn begin(actor: &Actor, reason: &ExitReason) {
+    let by_operator = actor.parent.is_some() && lock(&actor.inbox).stopped_by == Some(StoppedBy::Operator);
+    let is_said = matches!(reason, ExitReason::Abnormal(_)) || lock(&actor.inbox).ending;
+    let matters = by_operator || !lock(&actor.family).children.is_empty();
+    if is_said || !matters {
+        return;
+    }
+    let (ending, said) = begun(actor, reason);
+    actor.recorder.append(&ending, said);
+}
+
+/// The event that says so.
+pub(crate) fn begun(actor: &Actor, reason: &ExitReason) -> (ActorEnding, Option<Payload>) {
+    let asked_by = {
+        let mut inbox = lock(&actor.inbox);
+        inbox.ending = true;
+        inbox.stopped_by.unwrap_or(StoppedBy::Itself).record()
+    };
+    let ending = ActorEnding { actor_id: actor.id, reason: reason.record(), asked_by };
+    let (message, data) = match reason {
+        ExitReason::Normal(data) => (None, data.as_deref()),
+        ExitReason::Abnormal(error) => (Some(payload::text(&error.message)), error.data.as_deref()),
+        ExitReason::Declined | ExitReason::Shutdown | ExitReason::Killed(_) => (None, None),
+    };
+    let data = data.map(payload::bin);
+    (ending, actor.recorder.payload(&[("message", message.as_deref()), ("data", data.as_deref())]))
 }
 
 /// Returns the hash of the event that says why: the `actor_error`, else the `actor_terminated`.

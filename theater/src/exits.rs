@@ -36,6 +36,15 @@ impl StoppedBy {
             Self::Operator => AskedBy::Operator,
         }
     }
+
+    /// By the record. Where a parent asked, who waits for it asks again.
+    pub(crate) fn recorded(by: AskedBy) -> Option<Self> {
+        match by {
+            AskedBy::Itself => None,
+            AskedBy::Parent => Some(Self::ParentQuietly),
+            AskedBy::Operator => Some(Self::Operator),
+        }
+    }
 }
 
 /// A child's incarnation has ended. The fact is recorded before the hook runs.
@@ -123,6 +132,12 @@ impl HeldMailbox {
     pub fn expect_restart(&self) {
         *lock(&self.edge) = None;
         lock(&self.actor.inbox).keep();
+    }
+
+    /// What becomes of the child is decided later, and without the guest of its parent: it waits for
+    /// nobody, so that its parent, too, may ask it and wait.
+    pub fn decided_without_guest(&self) {
+        *lock(&self.edge) = None;
     }
 
     /// Has the message that failed the child delivered again, before the others. Only from within

@@ -42,6 +42,8 @@ pub(crate) struct Inbox {
     pub(crate) holders: u32,
     /// The call that ended this incarnation had ended one before in just the same way.
     pub(crate) poisoned: bool,
+    /// That it ends is in the record.
+    pub(crate) ending: bool,
     /// It is held between two calls, for an upgrade: messages wait.
     pub(crate) held: bool,
     /// Who asked the actor to stop first.

@@ -165,24 +165,39 @@ impl Recorder {
     ) -> Appended {
         let timestamp = self.sources.wall_ms();
         let encoded = data.encode();
-        self.push(D::TYPE, timestamp, payload, |_| encoded, with)
+        self.push(&mut self.lock(), D::TYPE, timestamp, payload, |_| encoded, with)
+    }
+
+    /// As [`Recorder::append_with`], with another event right before it.
+    pub(crate) fn append_behind<B: EventData, D: EventData>(
+        &self,
+        (before, before_payload): (&B, Option<Payload>),
+        data: &D,
+        payload: Option<Payload>,
+        with: impl FnOnce(&ChainEvent, &mut IndexNow) -> Extras,
+    ) -> Appended {
+        let timestamp = self.sources.wall_ms();
+        let (first, second) = (before.encode(), data.encode());
+        let mut chain = self.lock();
+        self.push(&mut chain, B::TYPE, timestamp, before_payload, |_| first, |_, _| Extras::default());
+        self.push(&mut chain, D::TYPE, timestamp, payload, |_| second, with)
     }
 
     /// Appends an event that speaks of the one before it: `data` gets that one's hash.
     pub(crate) fn append_after<D: EventData>(&self, data: impl FnOnce(Digest) -> D) -> Appended {
         let timestamp = self.sources.wall_ms();
-        self.push(D::TYPE, timestamp, None, |before| data(before).encode(), |_, _| Extras::default())
+        self.push(&mut self.lock(), D::TYPE, timestamp, None, |before| data(before).encode(), |_, _| Extras::default())
     }
 
     fn push(
         &self,
+        chain: &mut Chain,
         event_type: &'static str,
         timestamp: u64,
         payload: Option<Payload>,
         data: impl FnOnce(Digest) -> Vec<u8>,
         with: impl FnOnce(&ChainEvent, &mut IndexNow) -> Extras,
     ) -> Appended {
-        let mut chain = self.lock();
         let encoded = data(chain.head.map_or(Digest::ZERO, |head| head.hash));
         let event = ChainEvent::following(chain.head.as_ref(), event_type, timestamp, encoded, payload);
         let before = chain.head.replace(event.head());

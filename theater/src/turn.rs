@@ -5,8 +5,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use bytes::Bytes;
-use theater_chain::data::{ActorErrorData, Call, CallReturned, ErrorType, KillCause, Lane, StateUpdated};
-use theater_chain::{Answered, Digest, payload};
+use theater_chain::data::{ActorErrorData, Call, CallReturned, ErrorType, EventData, KillCause, Lane, StateUpdated};
+use theater_chain::{Answered, ChainEvent, Digest, Payload, payload};
 
 use crate::ActorInstance;
 use crate::actor::{Actor, Committed, Interruption, lock};
@@ -14,12 +14,13 @@ use crate::actor_store::{Slots, Turn};
 use crate::anchors;
 use crate::call::EXITED;
 use crate::drive::{Drive, drive};
+use crate::ending;
 use crate::error::{ActorError, CallError};
 use crate::exit::ExitReason;
 use crate::export::{CallReturn, encode_err};
 use crate::failure;
 use crate::inbox::Life;
-use crate::journal::Extras;
+use crate::journal::{Extras, IndexNow};
 use crate::manifest::Durability;
 use crate::message::{self, Answer, Message};
 use crate::poison::Answers;
@@ -202,7 +203,7 @@ impl Open<'_> {
                 new_state_hash: hash,
                 transition_message: self.message.id.clone(),
             };
-            let appended = self.actor.recorder.append_with(&event, payload, |event, now| {
+            let appended = self.append(turn.end.as_ref(), &event, payload, |event, now| {
                 now.state = hash;
                 let states = state.iter().map(|bytes| (hash, bytes.clone())).collect();
                 Extras { states, ..self.leaving(&turn, event.seq, event.hash) }
@@ -211,7 +212,8 @@ impl Open<'_> {
             appended
         } else {
             let event = CallReturned { ok: true, state_hash: self.before.hash };
-            self.actor.recorder.append_with(&event, payload, |event, _| self.leaving(&turn, event.seq, event.hash))
+            let leaving = |event: &ChainEvent, _: &mut IndexNow| self.leaving(&turn, event.seq, event.hash);
+            self.append(turn.end.as_ref(), &event, payload, leaving)
         };
         anchors::touch(self.actor);
         if self.settle(&appended).await.is_err() {
@@ -226,6 +228,25 @@ impl Open<'_> {
         }
         self.answer(result, &appended);
         Finished { life: Life::Live(live), end: turn.end, failed: None }
+    }
+
+    /// Appends the event that ends the call; where the actor ends with it, that is said before, so that
+    /// it does not live on should the process go down here.
+    fn append<D: EventData>(
+        &self,
+        end: Option<&ExitReason>,
+        data: &D,
+        payload: Option<Payload>,
+        with: impl FnOnce(&ChainEvent, &mut IndexNow) -> Extras,
+    ) -> Appended {
+        let recorder = &self.actor.recorder;
+        match end {
+            None => recorder.append_with(data, payload, with),
+            Some(reason) => {
+                let (ending, said) = ending::begun(self.actor, reason);
+                recorder.append_behind((&ending, said), data, payload, with)
+            }
+        }
     }
 
     /// What becomes pending or answered with the event that ends the call.
@@ -255,24 +276,23 @@ impl Open<'_> {
 
     /// The guest answered `err`: recorded, the state stays, its sends are dropped with the turn.
     async fn refuse(self, live: Box<ActorInstance>, reason: &str) -> Finished {
-        self.answer_err(reason).await;
+        self.answer_err(reason, None).await;
         Finished { life: Life::Live(live), end: None, failed: None }
     }
 
     /// The guest ended itself, well, before it had an answer.
     async fn exited(self, slots: Slots, end: Option<ExitReason>) -> Finished {
-        self.answer_err(EXITED).await;
+        self.answer_err(EXITED, end.as_ref()).await;
         Finished { life: Life::Parked(slots), end, failed: None }
     }
 
-    async fn answer_err(mut self, reason: &str) {
+    async fn answer_err(mut self, reason: &str, end: Option<&ExitReason>) {
         let result = encode_err(reason);
         let payload = self.actor.recorder.payload(&[("result", Some(&result))]);
         let event = CallReturned { ok: false, state_hash: self.before.hash };
-        let appended = self.actor.recorder.append_with(&event, payload, |event, _| Extras {
-            answered: self.answered(event.seq),
-            ..Extras::default()
-        });
+        let answered =
+            |event: &ChainEvent, _: &mut IndexNow| Extras { answered: self.answered(event.seq), ..Extras::default() };
+        let appended = self.append(end, &event, payload, answered);
         anchors::touch(self.actor);
         if self.message.id.is_some() {
             watch::tell_err(self.actor, reason, appended.hash);

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use theater::chain::MemoryStore;
 use theater::{CallError, ManifestConfig, SpawnError};
-use theater_tests::{HANDLERS, World};
+use theater_tests::{Crashing, HANDLERS, World};
 
-use super::{ask, process, root};
+use super::{ask, process, process_with, root};
 
 const ENDLESS: u64 = u64::MAX;
 
@@ -91,13 +91,17 @@ async fn at_every_commit(policy: &str, script: &[(&str, &str)]) {
     for commits in (1..).step_by(STEP) {
         let store = Arc::new(MemoryStore::new());
         let mut known = Vec::new();
-        let first = process(&store, commits);
+        let down = Crashing::after(commits, store.clone());
+        let first = process_with(down.clone());
         manifests(&first, policy);
         let done = play(&first, &store, script, &mut known).await;
+        down.go_down(); // or it would anchor what it did
         // A second one goes down soon after it goes on.
-        let second = process(&store, commits % 5);
+        let down = Crashing::after(commits % 5, store.clone());
+        let second = process_with(down.clone());
         manifests(&second, policy);
         let _ = play(&second, &store, script, &mut known).await;
+        down.go_down();
         let third = process(&store, ENDLESS);
         manifests(&third, policy);
         assert!(play(&third, &store, script, &mut known).await, "after {commits} commits");
@@ -117,4 +121,9 @@ async fn of_requests_through_the_root() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_children_that_crash() {
     at_every_commit("", CRASHES).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_children_that_are_restarted_together() {
+    at_every_commit("strategy = \"one-for-all\"", CRASHES).await;
 }

@@ -2,6 +2,7 @@
 //! on.
 
 mod effects;
+mod ends;
 mod every_commit;
 
 use std::sync::Arc;
@@ -13,7 +14,11 @@ use theater_tests::{Crashing, World, builder};
 
 /// A process with the store that the one before it left, which goes down after so many commits.
 fn process(store: &Arc<MemoryStore>, commits: u64) -> World {
-    World::with(&["relay", "counter"], builder().each_alone().store(Crashing::after(commits, store.clone())))
+    process_with(Crashing::after(commits, store.clone()))
+}
+
+fn process_with(store: Crashing) -> World {
+    World::with(&["relay", "counter"], builder().each_alone().store(store))
 }
 
 /// The root that was recorded first.

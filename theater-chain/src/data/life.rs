@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::AskedBy;
 use crate::{Digest, TheaterId};
 
 /// An incarnation begins. Payload: `initial_state`, only where `init` runs.
@@ -120,6 +121,22 @@ pub enum ErrorType {
     ShutdownTimeout,
     /// Killed.
     Killed,
+}
+
+/// An incarnation begins to end; `actor_terminated` follows once its children have ended and its
+/// handlers have stopped. Should the process go down in between, the end is completed. Right before
+/// the end of a call: that call ends the actor, if it ends well. It is left out where nothing lies
+/// between it and the end, and where an `actor_error` says as much. Payload: `data` of a normal exit;
+/// `message` and `data` of an error that the guest ends with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActorEnding {
+    /// The actor.
+    pub actor_id: TheaterId,
+    /// Why.
+    pub reason: ReasonRecord,
+    /// Who asked for it.
+    pub asked_by: AskedBy,
 }
 
 /// An incarnation ended; the last event of it. Payload: `data` of a normal exit.

@@ -23,8 +23,8 @@ pub use calls::{
     StateUpdated,
 };
 pub use life::{
-    ActorErrorData, ActorStarted, ActorTerminated, DropReason, EngineRecord, ErrorType, HandlerRecord, InstanceDropped,
-    KillCause, ReasonRecord, RestartStateKind,
+    ActorEnding, ActorErrorData, ActorStarted, ActorTerminated, DropReason, EngineRecord, ErrorType, HandlerRecord,
+    InstanceDropped, KillCause, ReasonRecord, RestartStateKind,
 };
 pub use supervision::{
     AskedBy, ChildAnchor, ChildErred, ChildExited, ChildrenAnchored, HandlerError, SupervisionAction,
@@ -91,6 +91,7 @@ event_types! {
     HostCallBegun = "host_call_begun",
     HostCall = "host_call",
     ActorErrorData = "actor_error",
+    ActorEnding = "actor_ending",
     ActorTerminated = "actor_terminated",
     ChildExited = "child_exited",
     ChildErred = "child_erred",

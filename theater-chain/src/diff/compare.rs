@@ -2,7 +2,7 @@
 
 use super::same::Ids;
 use crate::codec::DecodeError;
-use crate::data::{ActorForked, ChildrenAnchored, EventData as _, InstanceDropped, MessageAccepted};
+use crate::data::{ActorEnding, ActorForked, ChildrenAnchored, EventData as _, InstanceDropped, MessageAccepted};
 use crate::scan::{self, Reader, Token};
 use crate::{ChainEvent, ChainStore, Digest, StoreError, payload};
 
@@ -48,7 +48,7 @@ const RANGE: [&str; 4] = ["actor_id", "from", "to", "head"];
 pub(super) fn counts(event: &ChainEvent) -> bool {
     !matches!(
         &*event.event_type,
-        ActorForked::TYPE | MessageAccepted::TYPE | ChildrenAnchored::TYPE | InstanceDropped::TYPE
+        ActorForked::TYPE | ActorEnding::TYPE | MessageAccepted::TYPE | ChildrenAnchored::TYPE | InstanceDropped::TYPE
     )
 }
 

@@ -3,10 +3,10 @@
 use bytes::Bytes;
 
 use crate::data::{
-    ActorErrorData, ActorRolledBack, ActorStarted, ActorTerminated, ActorUpgraded, AskedBy, Call, CallReturned,
-    ChildExited, DeadLetter, DropReason, Effect, EngineRecord, ErrorType, EventData, FORMAT, HandlerRecord, HostCall,
-    HostCallBegun, InstanceDropped, KillCause, Lane, MessageAccepted, Outcome, ReasonRecord, RestartStateKind,
-    StateUpdated, SupervisionAction, SupervisionActionKind,
+    ActorEnding, ActorErrorData, ActorRolledBack, ActorStarted, ActorTerminated, ActorUpgraded, AskedBy, Call,
+    CallReturned, ChildExited, DeadLetter, DropReason, Effect, EngineRecord, ErrorType, EventData, FORMAT,
+    HandlerRecord, HostCall, HostCallBegun, InstanceDropped, KillCause, Lane, MessageAccepted, Outcome, ReasonRecord,
+    RestartStateKind, StateUpdated, SupervisionAction, SupervisionActionKind,
 };
 use crate::{ActorIndex, ActorUpdate, ChainEvent, Commit, Digest, Head, Payload, TheaterId, Upgraded, payload};
 
@@ -252,6 +252,10 @@ impl Story {
         self.append(&data, &[("message", Some(&payload::text("it broke")))])
     }
 
+    pub fn ending(&mut self, reason: ReasonRecord) -> ChainEvent {
+        self.append(&ActorEnding { actor_id: self.id, reason, asked_by: AskedBy::Operator }, &[])
+    }
+
     pub fn end(&mut self, reason: ReasonRecord) -> ChainEvent {
         self.index.ended = Some(self.head.map_or(0, |head| head.seq + 1));
         self.append(&ActorTerminated { actor_id: self.id, final_state_hash: self.index.state, reason }, &[])
@@ -325,6 +329,7 @@ impl Story {
             cause: None,
         };
         self.append(&letter, &[]);
+        self.ending(ReasonRecord::Shutdown);
         self.end(ReasonRecord::Shutdown);
     }
 }

@@ -8,8 +8,8 @@ use std::collections::HashSet;
 use super::open_call::OpenCall;
 use super::upgrades::Upgrades;
 use crate::data::{
-    ActorErrorData, ActorForked, ActorStarted, ActorTerminated, CallReturned, Data, DropReason, ErrorType, FORMAT,
-    HostCall, HostCallBegun, ReasonRecord, RestartStateKind, StateUpdated,
+    ActorEnding, ActorErrorData, ActorForked, ActorStarted, ActorTerminated, CallReturned, Data, DropReason, ErrorType,
+    FORMAT, HostCall, HostCallBegun, ReasonRecord, RestartStateKind, StateUpdated,
 };
 use crate::{ActorIndex, ChainEvent, Digest, TheaterId, payload};
 
@@ -53,6 +53,8 @@ pub(super) struct Structure {
     state: Option<Digest>,
     past_states: HashSet<Digest>,
     failed: Option<ErrorType>,
+    /// How it is said to end, by a call that ended well or between two.
+    ending: Option<ReasonRecord>,
     call: Option<OpenCall>,
     upgrades: Upgrades,
     /// A claim that could not be checked, as a whole sentence.
@@ -70,6 +72,7 @@ impl Structure {
             state: None,
             past_states: HashSet::new(),
             failed: None,
+            ending: None,
             call: None,
             upgrades: Upgrades::new(whole),
             unchecked: None,
@@ -94,6 +97,7 @@ impl Structure {
             Some(Data::HostCallBegun(data)) => self.host_call_begun(data),
             Some(Data::HostCall(data)) => self.host_call(data),
             Some(Data::ActorErrorData(data)) => self.error(data),
+            Some(Data::ActorEnding(data)) => self.ending(data),
             Some(Data::ActorTerminated(data)) => self.terminated(event, data),
             Some(Data::InstanceDropped(data)) => self.instance_dropped(data.reason),
             Some(Data::ActorUpgraded(data)) => {
@@ -164,6 +168,7 @@ impl Structure {
         self.start = Some(Start { incarnation: data.incarnation, seq: event.seq, parent: data.parent });
         self.ended = None;
         self.failed = None;
+        self.ending = None;
         self.call = None;
         self.install(data.state_hash);
         Ok(())
@@ -203,6 +208,9 @@ impl Structure {
             }
             Phase::Live if self.failed.is_some() => {
                 return Err("a call after the incarnation has failed".into());
+            }
+            Phase::Live if self.ending.is_some() => {
+                return Err("a call after the incarnation has begun to end".into());
             }
             _ => self.phase = Phase::Live,
         }
@@ -263,7 +271,21 @@ impl Structure {
         }
         self.phase = Phase::Live;
         self.failed = Some(data.error);
+        // The call that was to end the actor ended it otherwise, such as when it began again.
+        self.ending = self.ending.filter(|ending| *ending == ReasonRecord::Abnormal(data.error));
         self.holds_state(data.state_hash)
+    }
+
+    fn ending(&mut self, data: &ActorEnding) -> Checked {
+        self.of_this_actor(data.actor_id)?;
+        if self.phase == Phase::Ended {
+            return Err("it begins to end after it has ended".into());
+        }
+        if self.call.is_none() && self.ending.is_some() {
+            return Err("it begins to end a second time".into());
+        }
+        self.ending = Some(data.reason);
+        Ok(())
     }
 
     fn terminated(&mut self, event: &ChainEvent, data: &ActorTerminated) -> Checked {
@@ -279,6 +301,9 @@ impl Structure {
             && self.phase == Phase::Live
         {
             return Err("it ends abnormally, and the actor_error before does not say so".into());
+        }
+        if self.ending.is_some_and(|ending| ending != data.reason) {
+            return Err("it ends otherwise than it had begun to".into());
         }
         self.holds_state(data.final_state_hash)?;
         self.phase = Phase::Ended;

@@ -172,6 +172,52 @@ async fn incarnations_follow_each_other() {
 }
 
 #[tokio::test]
+async fn what_begins_to_end_ends() {
+    let shutdown = ReasonRecord::Shutdown;
+    check("as was said", "", |s| {
+        s.ending(shutdown);
+        s.end(shutdown);
+    })
+    .await;
+    check("with a call, and again when that began again", "", |s| {
+        s.call(None);
+        s.ending(ReasonRecord::Normal);
+        s.append(&InstanceDropped { reason: DropReason::Recovered }, &[]);
+        s.ending(ReasonRecord::Normal);
+        s.commit_state(None, b"2");
+        s.end(ReasonRecord::Normal);
+    })
+    .await;
+    check("with a call that failed instead", "", |s| {
+        s.call(None);
+        s.ending(ReasonRecord::Normal);
+        s.fail(None);
+        s.end(ReasonRecord::Abnormal(ErrorType::Trap));
+    })
+    .await;
+    check("for another reason", "ends otherwise than it had begun to", |s| {
+        s.ending(shutdown);
+        s.end(ReasonRecord::Normal);
+    })
+    .await;
+    check("twice", "begins to end a second time", |s| {
+        s.ending(shutdown);
+        s.ending(shutdown);
+    })
+    .await;
+    check("after the end", "begins to end after it has ended", |s| {
+        s.end(shutdown);
+        s.ending(shutdown);
+    })
+    .await;
+    check("a call after that", "a call after the incarnation has begun to end", |s| {
+        s.ending(shutdown);
+        s.call(None);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn states_continue() {
     check("another state before", "not that of the last committed state", |s| {
         s.call(None);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use theater_chain::{Digest, StoreError, TheaterId};
 
-use super::build::{Mades, rebuilt};
+use super::build::{Mades, rebuilt, writing_end};
 use super::facts::ChildFacts;
 use super::tail::Tail;
 use super::{RecoverError, messages, tail};
@@ -56,7 +56,8 @@ pub(crate) async fn started_before(
 pub(crate) async fn hold(parent: &Arc<Actor>, child: TheaterId) -> Result<(), SpawnError> {
     let shared = &parent.shared;
     let store = &**shared.journal.store(false);
-    let entry = store.actor(child).await?.ok_or(SpawnError::NotFound(child))?;
+    // Kept for what is made of it.
+    let (entry, _recorder) = writing_end(shared, child).await?.ok_or(SpawnError::NotFound(child))?;
     let tail = Tail::read(store, &entry).await?;
     let reason = exit_of(store, &entry).await?;
     let facts = ChildFacts::default();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use theater_chain::{ActorEntry, ChainStore, Digest, Head, TheaterId, Upgraded};
+use theater_chain::{ActorEntry, ChainStore, Digest, Head, StoreError, TheaterId, Upgraded};
 
 use super::facts::{Begun, ChildFacts, damaged};
 use super::{Known, Record, RecoverError, tail};
@@ -39,6 +39,26 @@ impl Record {
             actors.insert(entry.id, actor);
         }
         Ok(actors)
+    }
+}
+
+/// The writing end of a chain whose actor has ended, and its entry. One that was given up a moment ago
+/// may have left events that are not in the store yet: it is the newest event that counts.
+pub(super) async fn writing_end(
+    shared: &Shared,
+    id: TheaterId,
+) -> Result<Option<(ActorEntry, Arc<Recorder>)>, StoreError> {
+    let store = shared.journal.store(false);
+    loop {
+        shared.journal.flushed().await?;
+        let Some(known) = store.actor(id).await? else { return Ok(None) };
+        let resume = || Recorder::resume(&known, false, shared.journal.clone(), shared.sources.clone());
+        let recorder = shared.tree.recorder(id, resume);
+        shared.journal.flushed().await?;
+        let Some(entry) = store.actor(id).await? else { return Ok(None) };
+        if recorder.head() == Some(entry.head) {
+            return Ok(Some((entry, recorder)));
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use theater_chain::data::{Call, DeadLetter};
-use theater_chain::{ActorEntry, PendingMessage, StoreError};
+use theater_chain::{PendingMessage, StoreError};
 
 use super::tail::OpenCall;
 use crate::actor::Actor;
@@ -59,11 +59,9 @@ fn on_its_way(shared: &Shared, message: &mut Message) {
 }
 
 /// Messages of an actor that has ended, and that nobody starts again.
-pub(super) fn undeliverable(shared: &Arc<Shared>, entry: &ActorEntry, message: PendingMessage) {
-    let resume = || Recorder::resume(entry, false, shared.journal.clone(), shared.sources.clone());
-    let recorder = shared.tree.recorder(entry.id, resume);
+pub(super) fn undeliverable(recorder: &Recorder, message: PendingMessage) {
     let PendingMessage { message_id, interface, function, cause, .. } = message;
-    dead_letter(&recorder, message_id, interface, function, "the actor has ended", cause);
+    dead_letter(recorder, message_id, interface, function, "the actor has ended", cause);
 }
 
 fn dead_letter(

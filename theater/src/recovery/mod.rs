@@ -31,9 +31,9 @@ const PAGE: usize = 1_000;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Recovered {
-    /// The roots that run again, oldest first.
+    /// The roots that run again, oldest first; not those whose end had begun.
     pub roots: Vec<TheaterId>,
-    /// The actors that run again, roots included.
+    /// The actors that run again, or whose end is completed, roots included.
     pub actors: usize,
     /// Calls that were open and begin again.
     pub calls: usize,
@@ -83,7 +83,8 @@ impl TheaterRuntime {
     /// run again with their ids, incarnations and last committed states, calls that were open begin
     /// again with their recorded host calls answered from the record, messages that were sent are
     /// delivered, and what supervisors had decided is done. To be called before any actor is
-    /// started. Returns when all of them are on their way; in a store without such actors it does
+    /// started. Returns when all of them are on their way, and roots whose end had begun
+    /// have ended; in a store without such actors it does
     /// nothing.
     ///
     /// # Errors

@@ -5,15 +5,15 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use theater_chain::data::{DropReason, KillCause};
-use theater_chain::{ActorEntry, Digest, PendingMessage, TheaterId};
+use theater_chain::data::{AskedBy, DropReason, KillCause};
+use theater_chain::{Digest, PendingMessage, TheaterId};
 
-use super::build::{Actors, Mades, rebuilt};
-use super::tail::{self, Failed, Tail};
+use super::build::{Actors, Mades, rebuilt, writing_end};
+use super::tail::{self, Ending, Failed, Tail};
 use super::{Known, Record, RecoverError, Recovered, messages};
 use crate::actor::{Actor, GoesOn, lock};
 use crate::actor_store::Slots;
-use crate::anchors;
+use crate::anchors::{self, Anchor};
 use crate::bring_up::{self, Plan, Unmade};
 use crate::ending;
 use crate::error::CallError;
@@ -24,7 +24,7 @@ use crate::instance;
 use crate::message::Message;
 use crate::process::exit_of;
 use crate::shared::Shared;
-use crate::turn::{FailedCall, fail_reentry};
+use crate::turn::{FailedCall, fail_reentry, record_error};
 
 /// How an actor goes on.
 enum Next {
@@ -65,18 +65,29 @@ impl Record {
             let decided = decided.zip(known.tail.begun.parent_event).is_some_and(|(all, event)| all.contains(&event));
             lock(&actor.inbox).decided = decided;
             recovered.calls += usize::from(known.tail.open.is_some());
-            recovered.ends += usize::from(known.tail.failed.is_some());
+            recovered.ends += usize::from(known.tail.is_ending());
             next.push((actor.clone(), begin(actor, known.tail).await?));
         }
         recovered.ends += untold.len();
         for end in untold {
             end.tell().await;
         }
-        for (actor, next) in next {
+        // Who ends has its children stopped, which are on their way then.
+        let (ends, goes_on): (Vec<_>, Vec<_>) = next.into_iter().partition(|(_, next)| matches!(next, Next::Ends(_)));
+        let roots: Vec<Arc<Actor>> =
+            ends.iter().filter(|(actor, _)| actor.parent_id.is_none()).map(|(actor, _)| actor.clone()).collect();
+        for (actor, next) in goes_on.into_iter().chain(ends) {
             release(actor, next);
         }
         shared.recovering.send_replace(false);
         self::dead(shared, pending).await?;
+        recovered.roots.retain(|root| roots.iter().all(|ends| ends.id != *root));
+        for root in &roots {
+            root.wait_ended().await;
+        }
+        if !roots.is_empty() {
+            shared.journal.flushed().await?; // where that fails, it is why they ended
+        }
         Ok(recovered)
     }
 }
@@ -127,7 +138,8 @@ impl Record {
                 let actor = rebuilt(shared, entry, Some(parent.clone()), facts, &tail.begun, mades).await?;
                 shared.tree.adopt(&actor);
                 let end = tail::event(store, entry, entry.index.ended.unwrap_or(entry.head.seq)).await?;
-                untold.push(Untold { actor, reason, error_hash: end.hash, published, failed: tail.failed });
+                let (failed, asked_by) = (tail.failed, tail.ending.map(|ending| ending.asked_by));
+                untold.push(Untold { actor, reason, error_hash: end.hash, published, failed, asked_by });
             }
         }
         Ok(untold)
@@ -141,17 +153,17 @@ struct Untold {
     error_hash: Digest,
     published: bool,
     failed: Option<Failed>,
+    asked_by: Option<AskedBy>,
 }
 
 impl Untold {
     async fn tell(self) {
-        let Self { actor, reason, mut error_hash, published, failed } = self;
+        let Self { actor, reason, mut error_hash, published, failed, asked_by } = self;
         // One that obeyed was asked; who it was is known where that is done again.
         let asked =
             matches!(reason, ExitReason::Shutdown | ExitReason::Killed(KillCause::Deadline | KillCause::ParentGone));
-        if asked {
-            lock(&actor.inbox).stopped_by = Some(StoppedBy::ParentQuietly);
-        }
+        let quietly = asked.then_some(StoppedBy::ParentQuietly);
+        lock(&actor.inbox).stopped_by = asked_by.and_then(StoppedBy::recorded).or(quietly);
         if !published {
             lock(&actor.inbox).keep(); // a restart by its supervisor began it
         }
@@ -175,13 +187,8 @@ fn noted(actor: &Arc<Actor>, failed: Failed) -> Option<FailedCall> {
 /// Starts the handlers of an actor again, unless its own start goes on.
 async fn begin(actor: &Arc<Actor>, tail: Tail) -> Result<Next, RecoverError> {
     let (restart_state, parent_event) = (tail.begun.restart_state, tail.begun.parent_event);
-    if let Some(failed) = tail.failed {
-        let reason = ExitReason::Abnormal(failed.error.clone());
-        if tail.started {
-            lock(&actor.inbox).set_running(); // its parent knows of it
-        }
-        let call = noted(actor, failed);
-        return Ok(Next::Ends(Box::new((reason, Slots::new(), call))));
+    if tail.is_ending() {
+        return Ok(ends(actor, tail));
     }
     if tail.open.is_some() || (tail.started && !tail.dropped) {
         instance::record_drop(actor, DropReason::Recovered);
@@ -212,6 +219,28 @@ async fn begin(actor: &Arc<Actor>, tail: Tail) -> Result<Next, RecoverError> {
         return Ok(Next::Ends(Box::new((reason, slots, finished.failed))));
     }
     Ok(Next::Serves(slots))
+}
+
+/// Completes an end that had begun.
+fn ends(actor: &Arc<Actor>, tail: Tail) -> Next {
+    if tail.started {
+        lock(&actor.inbox).set_running(); // its parent knows of it
+    }
+    // Its handlers do not start any more: how its children end is anchored all the same.
+    actor.anchors.begin(Anchor::Lifecycle);
+    let failed = tail.failed.as_ref().map(|failed| ExitReason::Abnormal(failed.error.clone()));
+    let call = tail.failed.and_then(|failed| noted(actor, failed));
+    let said = tail.ending.map(|Ending { reason, asked_by }| {
+        let mut inbox = lock(&actor.inbox);
+        inbox.ending = true;
+        inbox.stopped_by = StoppedBy::recorded(asked_by);
+        reason
+    });
+    if let (Some(ExitReason::Abnormal(error)), None) = (&said, &failed) {
+        record_error(actor, error, actor.committed().hash, None, |_| Vec::new());
+    }
+    let reason = said.or(failed).unwrap_or(ExitReason::Killed(KillCause::Host));
+    Next::Ends(Box::new((reason, Slots::new(), call)))
 }
 
 fn release(actor: Arc<Actor>, next: Next) {
@@ -260,13 +289,12 @@ async fn dead(shared: &Arc<Shared>, pending: HashMap<TheaterId, Vec<PendingMessa
         if shared.tree.find(receiver).is_some() {
             continue; // its supervisor has taken them
         }
-        let entry: Option<ActorEntry> = shared.journal.store(false).actor(receiver).await?;
-        let Some(entry) = entry else {
+        let Some((_, recorder)) = writing_end(shared, receiver).await? else {
             tracing::warn!(actor = %receiver, "messages to an actor that is not in the record are dropped");
             continue;
         };
         for message in waiting {
-            messages::undeliverable(shared, &entry, message);
+            messages::undeliverable(&recorder, message);
         }
     }
     Ok(())

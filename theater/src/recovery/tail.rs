@@ -1,13 +1,15 @@
 //! The newest part of a chain: where its actor stood when the process went down.
 
 use theater_chain::data::{
-    ActorErrorData, ActorRolledBack, ActorStarted, ActorTerminated, ActorUpgraded, Call, CallReturned, Data,
-    DeadLetter, DropReason, EventData, InstanceDropped, Lane, RestartStateKind, StateUpdated,
+    ActorEnding, ActorErrorData, ActorRolledBack, ActorStarted, ActorTerminated, ActorUpgraded, AskedBy, Call,
+    CallReturned, Data, DeadLetter, DropReason, EventData, InstanceDropped, Lane, ReasonRecord, RestartStateKind,
+    StateUpdated,
 };
-use theater_chain::{ActorEntry, ChainEvent, ChainStore, Digest, Head, StoreError, Verifier};
+use theater_chain::{ActorEntry, ChainEvent, ChainStore, Digest, Head, StoreError, Verifier, codec, newest, payload};
 
 use super::facts::{Begun, damaged};
 use crate::error::ActorError;
+use crate::exit::ExitReason;
 use crate::reentry::Reentry;
 
 /// Events read at once.
@@ -23,6 +25,14 @@ pub(super) struct Tail {
     pub(super) open: Option<OpenCall>,
     /// How the incarnation failed, where it did.
     pub(super) failed: Option<Failed>,
+    /// That it was about to end, where that is said.
+    pub(super) ending: Option<Ending>,
+}
+
+/// The end of an incarnation that had begun.
+pub(super) struct Ending {
+    pub(super) reason: ExitReason,
+    pub(super) asked_by: AskedBy,
 }
 
 /// A call that had not ended.
@@ -50,9 +60,39 @@ impl Tail {
         let events = newest_part(store, entry).await?;
         let ActorStarted { parent_event, restart_state, component, manifest, .. } = begun;
         let begun = Begun { hash: start.hash, parent_event, restart_state, component, manifest };
-        let mut tail = Self { begun, started: true, dropped: false, open: None, failed: None };
+        let mut tail = Self { begun, started: true, dropped: false, open: None, failed: None, ending: None };
         tail.follow(entry, &events)?;
+        if let Some(call) = events.first().filter(|event| is_end_of_call(event)) {
+            tail.ended_by(store, entry, call).await?;
+        }
         Ok(tail)
+    }
+
+    /// That a call ends the actor is said right before the end of the call.
+    async fn ended_by(
+        &mut self,
+        store: &dyn ChainStore,
+        entry: &ActorEntry,
+        end: &ChainEvent,
+    ) -> Result<(), StoreError> {
+        let before = event(store, entry, end.seq - 1).await?;
+        if before.event_type != ActorEnding::TYPE {
+            return Ok(());
+        }
+        if before.hash != end.parent_hash {
+            return Err(damaged(entry.id, &format!("event {} is not the one before the next", before.seq)));
+        }
+        self.ending = self.ending.take().or(Some(Ending::read(entry, &before)?));
+        // One that its first call ended had not started.
+        let call = newest(store, entry.id, entry.index.started..before.seq, |event| {
+            (event.event_type == Call::TYPE).then(|| (event.seq, Call::decode(&event.data).map(|call| call.lane)))
+        });
+        if let Some((seq, Ok(Lane::Start))) = call.await? {
+            let ran =
+                |event: &ChainEvent| matches!(&*event.event_type, Call::TYPE | InstanceDropped::TYPE).then_some(());
+            self.started = newest(store, entry.id, entry.index.started..seq, ran).await?.is_some();
+        }
+        Ok(())
     }
 
     fn follow(&mut self, entry: &ActorEntry, events: &[ChainEvent]) -> Result<(), StoreError> {
@@ -91,6 +131,8 @@ impl Tail {
                         failed.poisoned |= of_call == Some(&letter.message_id);
                     }
                 }
+                // Within a call it holds if that ends well.
+                ActorEnding::TYPE if open.is_none() => self.ending = Some(Ending::read(entry, event)?),
                 ActorTerminated::TYPE => open = None,
                 _ => {}
             }
@@ -104,10 +146,43 @@ impl Tail {
         Ok(())
     }
 
+    /// Whether its end had begun.
+    pub(super) fn is_ending(&self) -> bool {
+        self.failed.is_some() || self.ending.is_some()
+    }
+
     /// Whether `init` is what starts this incarnation.
     pub(super) fn has_init(&self) -> bool {
         self.begun.restart_state == RestartStateKind::Reset
     }
+}
+
+impl Ending {
+    fn read(entry: &ActorEntry, event: &ChainEvent) -> Result<Self, StoreError> {
+        let ActorEnding { reason, asked_by, .. } = decoded(entry, event)?;
+        let field = |name: &str| {
+            let bytes = event.payload.as_ref()?.bytes();
+            payload::field(bytes, name).ok().flatten()
+        };
+        let data = field("data").and_then(|data| payload::read_bin(data).ok()).map(<[u8]>::to_vec);
+        let reason = match reason {
+            ReasonRecord::Normal => ExitReason::Normal(data),
+            ReasonRecord::Declined => ExitReason::Declined,
+            ReasonRecord::Shutdown => ExitReason::Shutdown,
+            ReasonRecord::Killed(cause) => ExitReason::Killed(cause),
+            ReasonRecord::Abnormal(kind) => {
+                let message: Option<String> = field("message").and_then(|message| codec::decode(message).ok());
+                let mut error = ActorError::new(kind, message.unwrap_or_else(|| "its error was erased".into()));
+                error.data = data;
+                ExitReason::Abnormal(error)
+            }
+        };
+        Ok(Self { reason, asked_by })
+    }
+}
+
+fn is_end_of_call(event: &ChainEvent) -> bool {
+    matches!(&*event.event_type, CallReturned::TYPE | StateUpdated::TYPE)
 }
 
 /// The events since the last one that says where the actor stands: the end of a call, a drop
