@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::{ActorEntry, Answered, ChainEvent, Digest, Head, PendingMessage, StoreError, TheaterId};
+use crate::{ActorCheckpoint, ActorEntry, Answered, ChainEvent, Digest, Head, PendingMessage, StoreError, TheaterId};
 
 /// The pieces of a record, in an order in which they can be stored; read while they are stored, so
 /// that they need not fit into memory. After an error nothing of them may be kept.
@@ -20,6 +20,8 @@ pub enum ImportPart {
     State(Digest, Bytes),
     /// An actor, before its events.
     Actor(ImportedActor),
+    /// What a host signed of an actor's chain. It replaces an older one of the same key.
+    Checkpoint(TheaterId, ActorCheckpoint),
     /// Events of the actor that came last, each following the one before; those of them that had a
     /// payload that was erased come without it.
     Events(Vec<ChainEvent>),

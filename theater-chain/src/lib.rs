@@ -41,6 +41,7 @@
 //! [`payload`] the part that can be erased, and [`document`] what people and guests see of both.
 //! [`merkle`] has the trees that proofs are made of, [`note`] what of them is signed.
 
+mod actor_checkpoint;
 pub mod bundle;
 pub mod codec;
 pub mod data;
@@ -66,6 +67,7 @@ mod store;
 pub mod testing;
 pub mod verify;
 
+pub use actor_checkpoint::ActorCheckpoint;
 pub use digest::{Digest, ParseDigestError};
 pub use event::{ChainEvent, Head, Payload};
 pub use head_log::{HeadLog, LogEnd, LoggedHead, TreeHead, TreeUpdate};
@@ -79,6 +81,6 @@ pub use store::{
     ActorEntry, ActorIndex, ActorUpdate, Answered, ChainStore, Commit, PAGE_BYTES, PendingMessage, StoreError, Upgraded,
 };
 pub use verify::{
-    ActorReport, Audit, Auditor, CheckpointReport, Fault, KeyFrom, Level, LogReport, StoreReport, Trust, Verdict,
-    Verification, Verifier, verify_actor, verify_store,
+    ActorReport, Audit, Auditor, ChainCheckpoint, CheckpointReport, Fault, KeyFrom, Level, LogReport, StoreReport,
+    Trust, Verdict, Verification, Verifier, verify_actor, verify_store,
 };

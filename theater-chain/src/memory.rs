@@ -9,9 +9,9 @@ use bytes::Bytes;
 
 use crate::data::Data;
 use crate::{
-    ActorEntry, ActorIndex, ActorUpdate, Answered, ChainEvent, ChainStore, Commit, Digest, Head, HeadLog, ImportPart,
-    ImportParts, ImportedActor, LogEnd, LoggedHead, PAGE_BYTES, Payload, PendingMessage, StoreError, TheaterId,
-    TreeUpdate,
+    ActorCheckpoint, ActorEntry, ActorIndex, ActorUpdate, Answered, ChainEvent, ChainStore, Commit, Digest, Head,
+    HeadLog, ImportPart, ImportParts, ImportedActor, LogEnd, LoggedHead, PAGE_BYTES, Payload, PendingMessage,
+    StoreError, TheaterId, TreeUpdate,
 };
 
 /// A [`ChainStore`] that lasts as long as the process: for `ephemeral` actors and for tests.
@@ -43,6 +43,8 @@ struct Inner {
     answered: BTreeMap<String, Answered>,
     /// Children that came without their chains.
     left_out: HashSet<TheaterId>,
+    /// By actor and key.
+    checkpoints: BTreeMap<(TheaterId, [u8; 32]), ActorCheckpoint>,
     /// The commits of payloads that were erased.
     erased: HashSet<Digest>,
     log: Log,
@@ -184,6 +186,11 @@ impl ChainStore for MemoryStore {
 
     async fn is_left_out(&self, actor: TheaterId) -> Result<bool, StoreError> {
         Ok(self.lock().left_out.contains(&actor))
+    }
+
+    async fn checkpoints(&self, actor: TheaterId) -> Result<Vec<ActorCheckpoint>, StoreError> {
+        let of_actor = (actor, [u8::MIN; 32])..=(actor, [u8::MAX; 32]);
+        Ok(self.lock().checkpoints.range(of_actor).map(|(_, found)| found.clone()).collect())
     }
 
     async fn import(&self, parts: ImportParts) -> Result<(), StoreError> {
@@ -356,6 +363,13 @@ impl Inner {
                 ImportPart::Events(events) => {
                     let Some(id) = open else { continue };
                     events.into_iter().for_each(|event| self.push(id, event));
+                }
+                ImportPart::Checkpoint(id, checkpoint) => {
+                    let known = self.checkpoints.entry((id, *checkpoint.key.as_bytes()));
+                    let known = known.or_insert_with(|| checkpoint.clone());
+                    if known.size < checkpoint.size {
+                        *known = checkpoint;
+                    }
                 }
                 ImportPart::Pending(message) => self.add_pending(message),
                 ImportPart::Answered(answered) => self.add_answered(answered),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::{ChainEvent, Digest, Head, HeadLog, ImportParts, Payload, TheaterId, TreeUpdate};
+use crate::{ActorCheckpoint, ChainEvent, Digest, Head, HeadLog, ImportParts, Payload, TheaterId, TreeUpdate};
 
 /// How many bytes of data and payloads a page of [`ChainStore::events`] has, about: the event that
 /// takes it over this is its last.
@@ -89,6 +89,12 @@ pub trait ChainStore: Send + Sync + 'static {
     /// Whether the chain of this actor was left out when its parent came from elsewhere.
     async fn is_left_out(&self, _actor: TheaterId) -> Result<bool, StoreError> {
         Ok(false)
+    }
+
+    /// What hosts signed of this actor's chain, where it came with the chain from elsewhere: the newest
+    /// of each key, in the order of the keys' bytes.
+    async fn checkpoints(&self, _actor: TheaterId) -> Result<Vec<ActorCheckpoint>, StoreError> {
+        Ok(Vec::new())
     }
 
     /// Takes in a record from elsewhere: all of it becomes durable, or nothing. Returns when it is.

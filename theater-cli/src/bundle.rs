@@ -8,14 +8,15 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use tempfile::NamedTempFile;
 use theater::TheaterId;
+use theater::chain::ActorEntry;
 use theater::chain::bundle::{self, Arrival, Exported, Imported};
 use theater_store_sqlite::SqliteStore;
 
 use crate::args::{ExportArgs, ImportArgs};
 use crate::failure::{Failure, Outcome, Status};
 use crate::look::find::Actors;
-use crate::look::record;
-use crate::output::Output;
+use crate::look::{prove, record, trust};
+use crate::output::{Output, say};
 
 pub(crate) fn export(args: &ExportArgs) -> Outcome {
     if args.file.exists() {
@@ -23,6 +24,10 @@ pub(crate) fn export(args: &ExportArgs) -> Outcome {
         return Err(Failure::new(sentence).help("name another file, or remove this one"));
     }
     let store = record::snapshot(&args.data.data)?;
+    let key = trust::own_key(&args.data.data)?;
+    if key.is_none() {
+        say(format_args!("note: there is no host key in {}, so the chains are not signed", args.data.data.display()));
+    }
     let failed = |error: io::Error| Failure::new(format!("cannot write {}", args.file.display())).because(&error);
     let folder = args.file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Under its own name only when it is whole and on the disk.
@@ -31,10 +36,15 @@ pub(crate) fn export(args: &ExportArgs) -> Outcome {
         let actors = Actors::read(&store).await?;
         let root = actors.find(&args.actor)?;
         let chosen = if args.tree { actors.subtree(root) } else { vec![root] };
+        let chosen: Vec<ActorEntry> = chosen.into_iter().cloned().collect();
+        if key.is_some() {
+            prove::verified(&store, &chosen, key.as_ref()).await?;
+        }
         let bar = progress("exporting", chosen.iter().map(|actor| actor.head.seq + 1).sum());
         let chosen: Vec<TheaterId> = chosen.into_iter().map(|actor| actor.id).collect();
         let mut out = BufWriter::new(&mut file);
-        let exported = bundle::export(&store, &chosen, &mut out, &mut |events| bar.set_position(events)).await?;
+        let exported =
+            bundle::export(&store, &chosen, key.as_ref(), &mut out, &mut |events| bar.set_position(events)).await?;
         out.flush().map_err(failed)?;
         bar.finish_and_clear();
         Ok(exported)
@@ -42,11 +52,14 @@ pub(crate) fn export(args: &ExportArgs) -> Outcome {
     file.as_file().sync_all().map_err(failed)?;
     file.persist_noclobber(&args.file).map_err(|error| failed(error.error))?;
     let mut out = Output::new();
-    let Exported { actors, events, bytes, .. } = exported;
+    let Exported { actors, events, bytes, signed, .. } = exported;
     if args.json {
-        out.json(&json!({ "actors": actors, "events": events, "bytes": bytes }))?;
+        out.json(&json!({ "actors": actors, "events": events, "bytes": bytes, "signed": signed }))?;
     } else {
         out.line(format_args!("{}: {actors} actors, {events} events, {bytes} bytes", args.file.display()))?;
+        if signed < actors && key.is_some() {
+            say(format_args!("note: the chains of {} actors are not signed: not all of them is kept", actors - signed));
+        }
     }
     out.flush()?;
     Ok(Status::Yes)

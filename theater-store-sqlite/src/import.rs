@@ -3,8 +3,10 @@
 use std::collections::HashSet;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
+use theater_chain::note::PublicKey;
 use theater_chain::{
-    ActorUpdate, ChainEvent, Digest, Head, ImportPart, ImportParts, ImportedActor, StoreError, TheaterId,
+    ActorCheckpoint, ActorUpdate, ChainEvent, Digest, Head, ImportPart, ImportParts, ImportedActor, StoreError,
+    TheaterId,
 };
 
 use crate::batch::{Appender, Known};
@@ -59,6 +61,9 @@ impl Import<'_> {
                 self.actor(actor)
             }
             ImportPart::Events(events) => self.events(events),
+            ImportPart::Checkpoint(id, checkpoint) => {
+                write_checkpoint(self.connection, id, &checkpoint).map_err(store_error)
+            }
             ImportPart::Pending(mut message) => {
                 if self.erased.contains(&message.payload_commit) {
                     message.payload = None;
@@ -129,6 +134,33 @@ impl Import<'_> {
         }
         Ok(())
     }
+}
+
+/// What a host signed of an actor's chain; an older one does not replace a newer one.
+fn write_checkpoint(connection: &Connection, actor: TheaterId, checkpoint: &ActorCheckpoint) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO checkpoints (actor, key, size, note) VALUES (?, ?, ?, ?)
+        ON CONFLICT (actor, key) DO UPDATE SET size = excluded.size, note = excluded.note WHERE excluded.size > size";
+    let (key, size) = (checkpoint.key.as_bytes(), checkpoint.size.cast_signed());
+    connection.prepare_cached(sql)?.execute(params![actor.as_bytes(), key, size, checkpoint.note])?;
+    Ok(())
+}
+
+/// What hosts signed of an actor's chain, by key.
+pub(crate) fn checkpoints(connection: &Connection, actor: TheaterId) -> Result<Vec<ActorCheckpoint>, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT key, note FROM checkpoints WHERE actor = ? ORDER BY key")
+        .map_err(store_error)?;
+    let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, Vec<u8>>(0)?, crate::rows::lossy_text(row, 1)?));
+    let rows = statement.query_map([actor.as_bytes()], row).map_err(store_error)?;
+    rows.map(|row| {
+        let (key, note) = row.map_err(store_error)?;
+        let damaged =
+            |why: &str| StoreError::Damaged(format!("a checkpoint of the chain of {actor} is not right: {why}"));
+        let key: [u8; 32] = key[..].try_into().map_err(|_| damaged("its key is not 32 bytes"))?;
+        let key = PublicKey::of_host(&key).map_err(|error| damaged(&error.to_string()))?;
+        ActorCheckpoint::new(key, actor, note).map_err(|error| damaged(&error.to_string()))
+    })
+    .collect()
 }
 
 /// Notes that the events of an actor before this one are not there.

@@ -91,7 +91,7 @@ CREATE TABLE answered (
 ";
 
 /// What came to the tables later, a version each, in order. A writer brings older tables up to date.
-const CHANGES: [&str; 3] = [
+const CHANGES: [&str; 4] = [
     "
 CREATE TABLE head_log (                 -- heads that changed, as the host signs them
     n     INTEGER PRIMARY KEY,          -- the place in the log, from 0
@@ -130,6 +130,15 @@ CREATE TABLE upgrades (                 -- of the actors whose component was exc
     component BLOB NOT NULL,            -- digest of the component since
     version   TEXT NOT NULL             -- and its version
 ) STRICT;
+",
+    "
+CREATE TABLE checkpoints (              -- what hosts signed of chains that came from elsewhere
+    actor BLOB NOT NULL,                -- actors.id
+    key   BLOB NOT NULL,                -- the public key, the newest checkpoint of each is kept
+    size  INTEGER NOT NULL,             -- how many events are signed
+    note  TEXT NOT NULL,                -- a C2SP signed note
+    PRIMARY KEY (actor, key)
+) STRICT, WITHOUT ROWID;
 ",
 ];
 

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension as _, Params};
 use theater_chain::{
-    ActorEntry, Answered, ChainEvent, ChainStore, Commit, Digest, HeadLog, ImportParts, PendingMessage, StoreError,
-    TheaterId,
+    ActorCheckpoint, ActorEntry, Answered, ChainEvent, ChainStore, Commit, Digest, HeadLog, ImportParts,
+    PendingMessage, StoreError, TheaterId,
 };
 
 use crate::error::store_error;
@@ -180,6 +180,10 @@ impl ChainStore for SqliteStore {
 
     async fn is_left_out(&self, actor: TheaterId) -> Result<bool, StoreError> {
         self.readers.read(move |reader| import::is_left_out(&reader.connection, actor).map_err(store_error)).await
+    }
+
+    async fn checkpoints(&self, actor: TheaterId) -> Result<Vec<ActorCheckpoint>, StoreError> {
+        self.readers.read(move |reader| import::checkpoints(&reader.connection, actor)).await
     }
 
     async fn import(&self, parts: ImportParts) -> Result<(), StoreError> {

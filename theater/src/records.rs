@@ -5,7 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use theater_chain::{
-    ActorEntry, Answered, ChainEvent, ChainStore, Commit, Digest, PendingMessage, StoreError, TheaterId,
+    ActorCheckpoint, ActorEntry, Answered, ChainEvent, ChainStore, Commit, Digest, PendingMessage, StoreError,
+    TheaterId,
 };
 
 use crate::shared::Shared;
@@ -61,6 +62,10 @@ impl ChainStore for Records {
 
     async fn kept_from(&self, actor: TheaterId) -> Result<u64, StoreError> {
         find_store(&self.0, actor).await?.kept_from(actor).await
+    }
+
+    async fn checkpoints(&self, actor: TheaterId) -> Result<Vec<ActorCheckpoint>, StoreError> {
+        find_store(&self.0, actor).await?.checkpoints(actor).await
     }
 
     async fn is_left_out(&self, actor: TheaterId) -> Result<bool, StoreError> {

@@ -1,6 +1,6 @@
 //! Writing a bundle.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io::Write;
 
 use bytes::Bytes;
@@ -10,6 +10,8 @@ use super::BundleError;
 use super::layout::{self, FORMAT, Kind, Sums};
 use super::lines::{ActorLine, AnsweredLine, EventLine, HeadLine, PendingLine, StateLine};
 use crate::data::Data;
+use crate::note::HostKey;
+use crate::proof::{self, ProveError};
 use crate::{ActorEntry, ChainEvent, ChainStore, Digest, StoreError, TheaterId, Verifier};
 
 /// After how many events, or bytes of them, an entry of events ends.
@@ -33,10 +35,16 @@ pub struct Exported {
     pub events: u64,
     /// The size of the bundle.
     pub bytes: u64,
+    /// Actors whose chains were signed.
+    pub signed: u64,
 }
 
 /// Writes the record of these actors, in this order, as a bundle. `on_progress` is
 /// told the number of events so far.
+///
+/// With the host's key each chain is signed as it is now, but for those of which not all is kept; what
+/// others signed of them, as far as the store has it, goes along. Who signs says that the chains are those that
+/// were recorded: verify them before.
 ///
 /// The chains are verified on their way (links and hashes), and what they name is taken along as far
 /// as the store has it. A store that is written meanwhile is read as it is: for one moment of all of
@@ -47,6 +55,7 @@ pub struct Exported {
 pub async fn export(
     store: &dyn ChainStore,
     actors: &[TheaterId],
+    key: Option<&HostKey>,
     out: impl Write + Send,
     on_progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<Exported, BundleError> {
@@ -60,25 +69,30 @@ pub async fn export(
     let head = HeadLine { theater_bundle: FORMAT, actors: entries.len() as u64, events };
     let chosen = actors.iter().copied().collect();
     let archive = Archive { out, bytes: 0, sums: Vec::new() };
-    let mut export = Export { store, archive, chosen, named: HashSet::new(), states: HashSet::new(), events: 0 };
+    let mut export =
+        Export { store, key, archive, chosen, named: HashSet::new(), states: HashSet::new(), signed: 0, events: 0 };
     export.archive.add(Kind::Head, &document(&head)?)?;
     for (entry, kept_from) in &entries {
         export.actor(entry, *kept_from, on_progress).await?;
     }
     export.pending().await?;
     export.answered().await?;
+    let signed = export.signed;
     let bytes = export.archive.finish()?;
-    Ok(Exported { actors: head.actors, events, bytes })
+    Ok(Exported { actors: head.actors, events, bytes, signed })
 }
 
 struct Export<'s, W> {
     store: &'s dyn ChainStore,
+    key: Option<&'s HostKey>,
     archive: Archive<W>,
     chosen: HashSet<TheaterId>,
     /// Components and manifests that were written.
     named: HashSet<Digest>,
     /// States that were written.
     states: HashSet<Digest>,
+    /// How many chains were signed.
+    signed: u64,
     /// How many events were written.
     events: u64,
 }
@@ -99,6 +113,7 @@ impl<W: Write + Send> Export<'_, W> {
         left_out.sort_unstable();
         let line = ActorLine::of(entry, kept_from, left_out);
         self.archive.add(Kind::Actor(entry.id), &document(&line)?)?;
+        self.checkpoints(entry).await?;
         let mut verifier = Verifier::starting_at(kept_from);
         let damaged = |reason: String| BundleError::Damaged { actor: entry.id, reason };
         let mut chunk = Chunk::default();
@@ -125,6 +140,30 @@ impl<W: Write + Send> Export<'_, W> {
         }
         self.state(entry.index.state, &mut chunk).await?;
         self.chunk(entry.id, chunk, on_progress)
+    }
+
+    /// What is signed of the chain, by key: what came with it, and what is signed now.
+    async fn checkpoints(&mut self, entry: &ActorEntry) -> Result<(), BundleError> {
+        let damaged = |reason: String| BundleError::Damaged { actor: entry.id, reason };
+        let kept = self.store.checkpoints(entry.id).await?;
+        let mut signed: BTreeMap<[u8; 32], String> =
+            kept.into_iter().map(|kept| (*kept.key.as_bytes(), kept.note)).collect();
+        if let Some(key) = self.key {
+            match proof::checkpoint(self.store, entry, key).await {
+                Ok(note) => {
+                    signed.insert(*key.public().as_bytes(), note);
+                    self.signed += 1;
+                }
+                Err(ProveError::NotKept(_)) => {}
+                Err(ProveError::Store(StoreError::Damaged(reason))) => return Err(damaged(reason)),
+                Err(ProveError::Store(error)) => return Err(error.into()),
+                Err(error) => return Err(damaged(error.to_string())),
+            }
+        }
+        for (key, note) in signed {
+            self.archive.add(Kind::Checkpoint(entry.id, key), note.as_bytes())?;
+        }
+        Ok(())
     }
 
     /// Takes along the bytes that an event names, as far as they are there.

@@ -155,6 +155,7 @@ impl Choose {
             Piece::Component(digest, bytes) => Some(ImportPart::Component(digest, bytes)),
             Piece::Manifest(digest, bytes) => Some(ImportPart::Manifest(digest, bytes)),
             Piece::State(hash, bytes) => self.open.is_some().then_some(ImportPart::State(hash, bytes)),
+            Piece::Checkpoint(id, checkpoint) => Some(ImportPart::Checkpoint(id, checkpoint)),
             Piece::Actor(actor) => {
                 let BundledActor { entry, kept_from, left_out, .. } = *actor;
                 if !is_wanted(&entry.id) {

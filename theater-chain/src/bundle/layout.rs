@@ -4,8 +4,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{Digest, TheaterId};
 
-/// The format that is written, and the newest one that is read.
-pub(super) const FORMAT: u64 = 1;
+/// The format that is written, and the newest one that is read. Format 1 had no checkpoints.
+pub(super) const FORMAT: u64 = 2;
+/// The oldest one that is read.
+pub(super) const OLDEST: u64 = 1;
 
 /// The first entry.
 pub(super) const HEAD: &str = "bundle.json";
@@ -21,6 +23,8 @@ pub(super) enum Kind {
     Component(Digest),
     Manifest(Digest),
     Actor(TheaterId),
+    /// What the host with this key signed of the actor's chain.
+    Checkpoint(TheaterId, [u8; 32]),
     /// States that the events which follow name.
     States(TheaterId, u64),
     /// Events from this seq on.
@@ -37,6 +41,7 @@ impl Kind {
             Self::Component(digest) => format!("components/{digest}.wasm"),
             Self::Manifest(digest) => format!("manifests/{digest}.toml"),
             Self::Actor(id) => format!("actors/{id}/actor.json"),
+            Self::Checkpoint(id, key) => format!("actors/{id}/checkpoint-{}.note", hex::encode(key)),
             Self::States(id, seq) => format!("actors/{id}/states-{seq:020}.jsonl"),
             Self::Events(id, seq) => format!("actors/{id}/events-{seq:020}.jsonl"),
             Self::Pending => PENDING.to_owned(),
@@ -55,6 +60,10 @@ impl Kind {
             ["components", file] => Self::Component(file.strip_suffix(".wasm")?.parse().ok()?),
             ["manifests", file] => Self::Manifest(file.strip_suffix(".toml")?.parse().ok()?),
             ["actors", id, "actor.json"] => Self::Actor(id.parse().ok()?),
+            ["actors", id, file] if file.ends_with(".note") => {
+                let key = file.strip_prefix("checkpoint-")?.strip_suffix(".note")?;
+                Self::Checkpoint(id.parse().ok()?, key.parse::<Digest>().ok()?.0)
+            }
             ["actors", id, file] => {
                 let (kind, seq) = file.strip_suffix(".jsonl")?.split_once('-')?;
                 let (id, seq) = (id.parse().ok()?, seq.parse().ok()?);
@@ -140,6 +149,7 @@ mod tests {
             Kind::Component(digest),
             Kind::Manifest(digest),
             Kind::Actor(id),
+            Kind::Checkpoint(id, [0xef; 32]),
             Kind::States(id, 7),
             Kind::Events(id, u64::MAX),
             Kind::Pending,

@@ -14,6 +14,7 @@ mod export;
 mod import;
 mod layout;
 mod lines;
+mod open;
 mod read;
 
 pub use error::BundleError;

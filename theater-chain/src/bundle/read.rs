@@ -10,14 +10,17 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 use super::BundleError;
-use super::layout::{self, FORMAT, Kind, Sums};
+use super::layout::{self, FORMAT, Kind, OLDEST, Sums};
 use super::lines::{ActorLine, AnsweredLine, EventLine, FormatLine, HeadLine, PendingLine, StateLine};
-use crate::{ActorEntry, Answered, ChainEvent, Digest, PendingMessage, TheaterId, Verifier};
+use super::open::OpenActor;
+use crate::{ActorCheckpoint, ActorEntry, Answered, ChainEvent, Digest, PendingMessage, TheaterId};
 
 /// What a component, or a line of a text file, may have at most.
 const MAX_BLOB: u64 = 1 << 30;
 /// What a description may have at most.
 const MAX_DOCUMENT: u64 = 64 << 20;
+/// What a signed note may have at most.
+const MAX_NOTE: u64 = 16 << 10;
 /// Actors of one bundle, so that memory is bounded.
 const MAX_ACTORS: u64 = 1 << 22;
 /// How many events are handed on at once, and of how many bytes.
@@ -55,6 +58,7 @@ pub(super) enum Piece {
     Manifest(Digest, Bytes),
     State(Digest, Bytes),
     Actor(Box<BundledActor>),
+    Checkpoint(TheaterId, ActorCheckpoint),
     Events(Vec<ChainEvent>),
     Pending(PendingMessage),
     Answered(Answered),
@@ -129,12 +133,6 @@ struct Walk<'p> {
     on_piece: &'p mut dyn FnMut(Piece) -> Result<(), BundleError>,
 }
 
-/// An actor whose events are read.
-struct OpenActor {
-    actor: BundledActor,
-    verifier: Verifier,
-}
-
 impl Walk<'_> {
     fn entry(&mut self, header: &tar::Header, inner: &mut dyn Read) -> Result<(), BundleError> {
         let path = header.path_bytes();
@@ -202,6 +200,19 @@ impl Walk<'_> {
                 let bytes = content.all(MAX_DOCUMENT)?;
                 self.actor(id, &bytes)
             }
+            Kind::Checkpoint(id, key) => {
+                let note = content.all(MAX_NOTE)?;
+                let kept = match self.open.as_mut().filter(|open| open.awaits(id, key)) {
+                    Some(open) => open.checkpoint(key, note)?,
+                    None => {
+                        return BundleError::refused(format!(
+                            "its entries are not in their order: {} is not due",
+                            kind.name()
+                        ));
+                    }
+                };
+                (self.on_piece)(Piece::Checkpoint(id, kept))
+            }
             Kind::States(id, seq) => {
                 self.is_due(id, seq, kind)?;
                 content.lines(&mut |line| {
@@ -233,7 +244,7 @@ impl Walk<'_> {
 
     fn head(&mut self, bytes: &[u8]) -> Result<(), BundleError> {
         let found = parsed::<FormatLine>(bytes)?.theater_bundle;
-        if found != FORMAT {
+        if !(OLDEST..=FORMAT).contains(&found) {
             return Err(BundleError::Format { found, known: FORMAT });
         }
         self.announced = parsed(bytes)?;
@@ -252,11 +263,10 @@ impl Walk<'_> {
         if self.seen.len() as u64 > self.announced.actors {
             return BundleError::refused("it holds more actors than it says");
         }
-        let verifier = Verifier::starting_at(line.kept_from);
         let actor =
             BundledActor { entry, kept_from: line.kept_from, parent_hash: Digest::ZERO, left_out: line.left_out };
         let piece = Piece::Actor(Box::new(actor.clone()));
-        self.open = Some(OpenActor { actor, verifier });
+        self.open = Some(OpenActor::new(actor));
         (self.on_piece)(piece)
     }
 
@@ -281,6 +291,7 @@ impl Walk<'_> {
             if let Err(fault) = open.verifier.push(&event) {
                 return refused(&fault);
             }
+            open.hold(&event)?;
             if event.seq > open.actor.entry.head.seq {
                 return refused(&"it has events beyond its head");
             }
@@ -298,7 +309,7 @@ impl Walk<'_> {
 
     /// The events of the actor before are all there.
     fn close_actor(&mut self) -> Result<(), BundleError> {
-        let Some(OpenActor { actor, verifier }) = self.open.take() else { return Ok(()) };
+        let Some(OpenActor { actor, verifier, .. }) = self.open.take() else { return Ok(()) };
         if verifier.head() != Some(actor.entry.head) {
             return BundleError::refused(format!("the chain of actor {} does not end with its head", actor.entry.id));
         }

@@ -22,5 +22,5 @@ pub use actor::{Verification, verify_actor};
 pub use audit::{Audit, Auditor, Verdict};
 pub use links::Verifier;
 pub use report::{ActorReport, Fault, Level, StoreReport};
-pub use signed::{CheckpointReport, KeyFrom, LogReport, Trust};
+pub use signed::{ChainCheckpoint, CheckpointReport, KeyFrom, LogReport, Trust};
 pub use store::verify_store;

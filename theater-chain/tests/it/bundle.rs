@@ -1,13 +1,17 @@
 //! Bundles: written from one store, read into another, and refused where they are not whole.
 
-use std::io::Cursor;
+use std::io::{Cursor, Read as _};
 use std::sync::Arc;
 
 use proptest::prelude::*;
 use theater_chain::bundle::{self, Arrival, BundleError};
 use theater_chain::data::{DropReason, InstanceDropped, MessageAccepted};
+use theater_chain::note::HostKey;
 use theater_chain::testing::Story;
-use theater_chain::{Answered, ChainStore, Level, MemoryStore, PendingMessage, TheaterId, payload, verify_store};
+use theater_chain::{
+    ActorCheckpoint, ActorUpdate, Answered, ChainStore, Commit, ImportPart, Level, MemoryStore, PendingMessage,
+    StoreReport, TheaterId, Trust, Verification, payload, verify_store,
+};
 
 /// A parent and a child with whole lives, a message that waits and one that was answered.
 async fn a_tree() -> (Arc<MemoryStore>, [TheaterId; 2]) {
@@ -36,9 +40,22 @@ async fn a_tree() -> (Arc<MemoryStore>, [TheaterId; 2]) {
 
 async fn exported(store: &dyn ChainStore, actors: &[TheaterId]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let exported = bundle::export(store, actors, &mut bytes, &mut |_| ()).await.unwrap();
+    let exported = bundle::export(store, actors, None, &mut bytes, &mut |_| ()).await.unwrap();
     assert_eq!(exported.bytes, bytes.len() as u64);
     bytes
+}
+
+/// As [`exported`], each chain signed.
+async fn signed(store: &dyn ChainStore, actors: &[TheaterId], key: &HostKey) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let exported = bundle::export(store, actors, Some(key), &mut bytes, &mut |_| ()).await.unwrap();
+    assert_eq!(exported.signed, exported.actors);
+    bytes
+}
+
+async fn verified(store: &dyn ChainStore, key: Option<&HostKey>) -> StoreReport {
+    let trust = Trust { key: key.map(HostKey::public), kept: None };
+    Verification::new(Level::Full).signed(trust).store(store, &mut |_| ()).await.unwrap()
 }
 
 async fn imported(store: &dyn ChainStore, bytes: &[u8]) -> Result<Vec<Arrival>, BundleError> {
@@ -64,6 +81,88 @@ async fn a_tree_arrives_as_it_was() {
     assert!(exported(&other, &actors).await == bytes);
     assert_eq!(imported(&other, &bytes).await.unwrap(), [Arrival::Same, Arrival::Same]);
     assert!(exported(&other, &actors).await == bytes);
+}
+
+#[tokio::test]
+async fn signatures_travel_with_the_chains() {
+    let (store, actors) = a_tree().await;
+    let (key, other) = (HostKey::from_seed(&[7; 32]), HostKey::from_seed(&[8; 32]));
+    let bytes = signed(&*store, &actors, &key).await;
+    let there = MemoryStore::new();
+    imported(&there, &bytes).await.unwrap();
+    assert_eq!(there.checkpoints(actors[0]).await.unwrap()[0].key, *key.public());
+    let report = verified(&there, Some(&key)).await;
+    assert!(report.ok && report.log.as_ref().unwrap().chains.len() == 2, "{report:?}");
+    assert!(report.actors.iter().all(|actor| actor.signed == actor.head.map(|head| head.seq)), "{report:?}");
+    // Without a key it says whose signature it is, and that this is nobody's word.
+    let report = verified(&there, None).await;
+    let said = format!("signed chains as {}: nobody vouches for it", key.public().name());
+    assert!(report.ok && report.unchecked.iter().any(|sentence| sentence.contains(&said)), "{report:?}");
+    assert!(!verified(&there, Some(&other)).await.ok);
+    // What one host signed stays when another one signs; the same record gives the same bytes.
+    assert!(exported(&there, &actors).await == bytes);
+    let twice = signed(&there, &actors, &other).await;
+    let third = MemoryStore::new();
+    imported(&third, &twice).await.unwrap();
+    for key in [&key, &other] {
+        assert!(verified(&third, Some(key)).await.ok);
+    }
+}
+
+#[tokio::test]
+async fn a_chain_written_anew_does_not_come_with_the_old_signature() {
+    let key = HostKey::from_seed(&[7; 32]);
+    let (store, forged) = (MemoryStore::new(), MemoryStore::new());
+    let (mut one, mut other) = (Story::new(1), Story::new(1));
+    one.write_life();
+    other.write_life();
+    for story in [&mut one, &mut other] {
+        story.start(theater_chain::data::RestartStateKind::Resume, Some(b"{\"n\":2}"));
+    }
+    one.append(&InstanceDropped { reason: DropReason::Parked }, &[]);
+    other.append(&InstanceDropped { reason: DropReason::Aged }, &[]);
+    store.commit(one.commit()).await.unwrap();
+    forged.commit(other.commit()).await.unwrap();
+    let here = signed(&store, &[one.id], &key).await;
+    // The note beside the other chain: in a bundle, and in a store.
+    let mut tar = tar::Archive::new(&here[..]);
+    let mut notes = tar.entries().unwrap().filter_map(|entry| {
+        let mut entry = entry.unwrap();
+        let name = entry.path().unwrap().to_str().unwrap().to_owned();
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).unwrap();
+        name.ends_with(".note").then_some((name, content))
+    });
+    let (name, note) = notes.next().unwrap();
+    let note = String::from_utf8(note).unwrap();
+    assert!(name.contains(&key.public().hex()));
+    let kept = ActorCheckpoint::new(key.public().clone(), one.id, note).unwrap();
+    forged.import(Box::new([Ok(ImportPart::Checkpoint(one.id, kept))].into_iter())).await.unwrap();
+    let report = verified(&forged, Some(&key)).await;
+    let fault = report.actors[0].fault.as_ref().unwrap().to_string();
+    assert!(fault.contains("is not the one that theater/"), "{fault}");
+    let error = bundle::check(&exported(&forged, &[one.id]).await[..]).unwrap_err().to_string();
+    assert!(error.contains("is not the one that theater/"), "{error}");
+    // Nor without one, where the key is known; nor with one that another key signed.
+    let (bare, foreign) = (MemoryStore::new(), MemoryStore::new());
+    bare.commit(store_of(&forged, one.id).await).await.unwrap();
+    let report = verified(&bare, Some(&key)).await;
+    assert!(report.log.unwrap().fault.unwrap().contains("nothing here is signed"));
+    let stranger = HostKey::from_seed(&[9; 32]);
+    imported(&foreign, &signed(&bare, &[one.id], &stranger).await).await.unwrap();
+    let report = verified(&foreign, Some(&key)).await;
+    assert!(report.log.unwrap().fault.unwrap().contains("no checkpoint of theater/"));
+    // And the true one does not come in where the other one is.
+    imported(&bare, &here).await.unwrap_err();
+}
+
+/// All of an actor, as it would be committed.
+async fn store_of(store: &dyn ChainStore, id: TheaterId) -> Commit {
+    let entry = store.actor(id).await.unwrap().unwrap();
+    let events = store.events(id, 0, 1_000).await.unwrap();
+    let actors = vec![ActorUpdate { id, expected: None, index: entry.index }];
+    let events = events.into_iter().map(|event| (id, event)).collect();
+    Commit { actors, events, ..Commit::default() }
 }
 
 #[tokio::test]
@@ -171,7 +270,7 @@ fn what_is_no_bundle_says_so_in_a_sentence() {
         (b"SQLite format 3\0".to_vec(), "not a whole"),
         (archive(&[("readme.txt", b"hello")]), "readme.txt"),
         (archive(&[("bundle.json", head(1, 0).as_bytes())]), "cut off"),
-        (archive(&[("bundle.json", head(2, 0).as_bytes())]), "use a newer theater"),
+        (archive(&[("bundle.json", head(3, 0).as_bytes())]), "use a newer theater"),
         (archive(&[("bundle.json", head(1, u64::MAX).as_bytes())]), "actors"),
         (archive(&[("bundle.json", b"[[[[[[[[")]), "cannot be read"),
         (archive(&[("pending.jsonl", b"")]), "not in their order"),

@@ -10,5 +10,5 @@ mod render;
 pub(crate) mod replay;
 pub(crate) mod state;
 pub(crate) mod tree;
-mod trust;
+pub(crate) mod trust;
 pub(crate) mod verify;

@@ -24,7 +24,7 @@ pub(crate) fn prove(args: &ProveArgs) -> Outcome {
     let proof = record::block_on(async {
         let actors = Actors::read(&store).await?;
         let entry = actors.find(&args.actor)?;
-        verified(&store, entry, key.as_ref()).await?;
+        verified(&store, std::slice::from_ref(entry), key.as_ref()).await?;
         let mut proof = EventProof::make(&store, entry, args.seq, key.as_ref()).await?;
         if args.payload {
             let event = store.events(entry.id, args.seq, 1).await?.pop();
@@ -58,7 +58,7 @@ pub(crate) fn checkpoint(args: &CheckpointArgs) -> Outcome {
             record::block_on(async {
                 let actors = Actors::read(&store).await?;
                 let entry = actors.find(actor)?;
-                verified(&store, entry, Some(&key)).await?;
+                verified(&store, std::slice::from_ref(entry), Some(&key)).await?;
                 Ok(proof::checkpoint(&store, entry, &key).await?)
             })?
         }
@@ -74,10 +74,14 @@ pub(crate) fn checkpoint(args: &CheckpointArgs) -> Outcome {
     written(&note, args.output.as_deref())
 }
 
-/// Whoever signs a chain says that it is the one that was recorded.
-async fn verified(store: &SqliteStore, entry: &ActorEntry, key: Option<&HostKey>) -> Result<(), Failure> {
+/// Whoever signs chains says that they are those that were recorded.
+pub(crate) async fn verified(
+    store: &SqliteStore,
+    entries: &[ActorEntry],
+    key: Option<&HostKey>,
+) -> Result<(), Failure> {
     let trust = Trust { key: key.map(HostKey::public), kept: None };
-    let report = Verification::new(Level::Links).signed(trust).actors(store, std::slice::from_ref(entry)).await?;
+    let report = Verification::new(Level::Links).signed(trust).actors(store, entries).await?;
     let fault = report.actors.into_iter().find_map(|actor| actor.fault.map(|fault| fault.to_string()));
     match fault.or(report.log.and_then(|log| log.fault)) {
         None => Ok(()),

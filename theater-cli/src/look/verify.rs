@@ -97,6 +97,15 @@ fn print(out: &mut Output, report: &Report, level: VerifyLevel) -> std::io::Resu
         for one in log.checkpoints.iter().filter(|one| one.key != KeyFrom::Nowhere) {
             out.line(format_args!("signed by {}: {} heads of chains", one.origin, one.size))?;
         }
+        let mut origins: Vec<&str> = log.chains.iter().map(|one| one.origin.as_str()).collect();
+        origins.sort_unstable();
+        for of_origin in origins.chunk_by(|a, b| a == b) {
+            out.line(format_args!(
+                "signed by {}: {} chains, as they came from elsewhere",
+                of_origin[0],
+                of_origin.len()
+            ))?;
+        }
         if let Some(fault) = &log.fault {
             out.line(format_args!("FAULT  in what is signed: {fault}"))?;
         }

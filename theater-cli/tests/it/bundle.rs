@@ -31,17 +31,64 @@ fn a_tree_is_looked_at_and_verified_elsewhere() {
             let args = [command, &["--data", data]].concat();
             assert_eq!(there.yes(&args), here.yes(command), "{args:?}");
         }
-        // The chains are the same; what the host signed of its whole store stays with it.
-        let (mut own, moved) = (here.json(&["verify", "--json"]), there.json(&["verify", "--json", "--data", data]));
-        for actor in own["actors"].as_array_mut().unwrap() {
+        // The chains are the same; of what the host signed, the chains' part came along.
+        let (mut own, mut moved) =
+            (here.json(&["verify", "--json"]), there.json(&["verify", "--json", "--data", data]));
+        for actor in [&mut own, &mut moved].into_iter().flat_map(|report| report["actors"].as_array_mut().unwrap()) {
             actor.as_object_mut().unwrap().remove("signed").unwrap();
         }
         assert_eq!((&moved["ok"], &moved["actors"]), (&own["ok"], &own["actors"]));
-        assert!(moved["unchecked"].to_string().contains("nothing here is signed"), "{moved}");
+        assert!(moved["unchecked"].to_string().contains("nobody vouches for it"), "{moved}");
     }
     assert!(there.yes(&["import", "tree.theater"]).contains("here already"));
     there.yes(&["export", "relay", "again.theater", "--tree"]);
     assert!(fs::read(bundle).unwrap() == fs::read(there.path().join("again.theater")).unwrap());
+}
+
+#[test]
+fn a_bundle_is_held_against_the_key_of_its_host() {
+    let here = family();
+    let said = here.json(&["export", "relay", "tree.theater", "--tree", "--json"]);
+    assert_eq!(said["signed"], 3);
+    let key = here.yes(&["checkpoint", "--public-key"]);
+    let there = Place::empty();
+    there.write("tree.theater", fs::read(here.path().join("tree.theater")).unwrap());
+    there.write("host.pub", &key);
+    there.yes(&["import", "tree.theater"]);
+    for data in [".theater", "tree.theater"] {
+        let said = there.yes(&["verify", "--data", data, "--key", "host.pub"]);
+        assert!(said.contains("3 chains, as they came from elsewhere") && !said.contains("nobody"), "{said}");
+    }
+    // Another host's record of such a tree does not pass for it.
+    let other = family();
+    other.yes(&["export", "relay", "other.theater", "--tree"]);
+    let said = other.theater(&["verify", "--data", "other.theater", "--key", key.trim()]);
+    assert!(said.status == Some(1) && said.out.contains("no checkpoint of theater/"), "{said:?}");
+    // Nor does a record whose signatures were taken out, of all chains or of one.
+    let raw = rusqlite::Connection::open(there.path().join(".theater/theater.db")).unwrap();
+    for (left, fault) in [(2, "no checkpoint of theater/"), (0, "nothing here is signed")] {
+        let sql = "DELETE FROM checkpoints WHERE actor NOT IN (SELECT actor FROM checkpoints LIMIT ?)";
+        raw.execute(sql, [left]).unwrap();
+        let said = there.theater(&["verify", "--key", key.trim()]);
+        assert!(said.status == Some(1) && said.out.contains(fault), "{said:?}");
+    }
+    there.yes(&["verify"]);
+    // What a host without its key gives away is not signed, and that is said.
+    fs::remove_file(here.path().join(".theater/host.key")).unwrap();
+    let said = here.theater(&["export", "relay", "bare.theater"]);
+    assert!(said.status == Some(0) && said.err.contains("so the chains are not signed"), "{said:?}");
+    assert!(here.yes(&["verify", "--data", "bare.theater"]).contains("nothing here is signed"));
+}
+
+#[test]
+fn nothing_is_signed_at_export_that_is_not_what_was_signed_before() {
+    let place = family();
+    let raw = rusqlite::Connection::open(place.path().join(".theater/theater.db")).unwrap();
+    raw.execute("UPDATE head_log SET hash = zeroblob(32) WHERE n = 0", []).unwrap();
+    drop(raw);
+    let said = place.theater(&["export", "relay", "tree.theater", "--tree"]);
+    assert!(said.status == Some(1) && said.err.contains("does not verify"), "{said:?}");
+    assert!(!place.path().join("tree.theater").exists());
 }
 
 #[test]

@@ -10,7 +10,7 @@ use theater_store_sqlite::SqliteStore;
 
 async fn exported(store: &dyn ChainStore, actors: &[TheaterId]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    bundle::export(store, actors, &mut bytes, &mut |_| ()).await.unwrap();
+    bundle::export(store, actors, None, &mut bytes, &mut |_| ()).await.unwrap();
     bytes
 }
 

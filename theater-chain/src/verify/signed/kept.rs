@@ -71,7 +71,11 @@ pub(super) async fn check(
 
 /// How many events a chain has, up to `size`, and the root over them; `None` where its first events
 /// were not kept.
-async fn chain(store: &dyn ChainStore, id: TheaterId, size: u64) -> Result<Option<(u64, Option<Digest>)>, Halt> {
+pub(super) async fn chain(
+    store: &dyn ChainStore,
+    id: TheaterId,
+    size: u64,
+) -> Result<Option<(u64, Option<Digest>)>, Halt> {
     if store.kept_from(id).await? > 0 {
         return Ok(None);
     }

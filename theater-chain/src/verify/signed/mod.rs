@@ -1,11 +1,13 @@
 //! Whether the chains are those whose heads were signed.
 
+mod chains;
 mod kept;
 mod keys;
 mod logged;
 
 use serde::Serialize;
 
+pub use self::chains::ChainCheckpoint;
 use self::keys::Keys;
 use self::logged::Logged;
 use super::StoreReport;
@@ -35,6 +37,9 @@ pub struct LogReport {
     pub entries: u64,
     /// Its checkpoints that were found right.
     pub checkpoints: Vec<CheckpointReport>,
+    /// Checkpoints of single chains that came with them and were found right.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub chains: Vec<ChainCheckpoint>,
     /// What is wrong with it, in lower case and without a full stop.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
@@ -59,7 +64,7 @@ pub struct CheckpointReport {
 pub enum KeyFrom {
     /// The caller gave it.
     Given,
-    /// The chains themselves name it.
+    /// The record itself names it.
     Chains,
     /// Nobody names it: the signature was not checked.
     Nowhere,
@@ -116,22 +121,13 @@ struct Check<'a> {
 impl Check<'_> {
     async fn run(mut self) -> Result<(), Halt> {
         let empty = self.report.actors.is_empty();
+        self.found.chains = chains::check(self.store, self.trust, self.report, self.unchecked).await?;
         let end = match self.store.head_log() {
             Some(log) => Some((log, log.end().await?)),
             None => None,
         };
         let Some((log, end)) = end.filter(|(_, end)| !end.heads.is_empty() || end.tree.size() > 0) else {
-            if let (Some(key), false) = (self.trust.key, empty) {
-                return fault(format!("nothing here is signed, and a checkpoint of {} is to be here", key.name()));
-            }
-            kept::check(self.store, self.trust, None, self.unchecked).await?;
-            self.unchecked.add(
-                "signatures: nothing here is signed, so a chain that was written anew as a whole would not be found",
-            );
-            self.unchecked.add(
-                "where the histories go on: each is complete as far as it is here; nothing proves that this is the end",
-            );
-            return Ok(());
+            return self.without_log(empty).await;
         };
         self.found.entries = end.tree.size();
         let mut keys = Keys::new(self.trust.key);
@@ -154,6 +150,41 @@ impl Check<'_> {
             self.found.checkpoints.push(CheckpointReport { origin, size, key });
         }
         self.judge(&end.heads)
+    }
+
+    /// There is no log of heads: what came with the chains is all that may be signed.
+    async fn without_log(mut self, empty: bool) -> Result<(), Halt> {
+        if let (Some(key), false) = (self.trust.key, empty) {
+            if self.found.chains.is_empty() {
+                return fault(format!("nothing here is signed, and a checkpoint of {} is to be here", key.name()));
+            }
+            self.by_chains(key)?;
+        }
+        kept::check(self.store, self.trust, None, self.unchecked).await?;
+        if self.found.chains.is_empty() {
+            self.unchecked.add(
+                "signatures: nothing here is signed, so a chain that was written anew as a whole would not be found",
+            );
+        } else {
+            let is_open = |actor: &&super::ActorReport| actor.head.map(|head| head.seq) > actor.signed;
+            match self.report.actors.iter().filter(is_open).count() {
+                0 => {}
+                open => self.unchecked.add(format!("the newest events of {open} chains: nobody signed them")),
+            }
+        }
+        self.unchecked.add(
+            "where the histories go on: each is complete as far as it is here; nothing proves that this is the end",
+        );
+        Ok(())
+    }
+
+    /// The key was given, and its log of heads is not here: what came with the chains must be signed with it.
+    fn by_chains(&mut self, key: &PublicKey) -> Result<(), Halt> {
+        if !self.found.chains.iter().any(|one| one.key == KeyFrom::Given) {
+            return fault(format!("no checkpoint of {} is here", key.name()));
+        }
+        chains::demand(&self.found.chains, key, &mut self.report.actors);
+        Ok(())
     }
 
     /// Reads the log and holds the chains against it. Returns the root at each checkpoint.
@@ -202,11 +233,11 @@ impl Check<'_> {
     }
 
     /// What the right checkpoints prove, and what not.
-    fn judge(self, heads: &[TreeHead]) -> Result<(), Halt> {
+    fn judge(mut self, heads: &[TreeHead]) -> Result<(), Halt> {
         if let Some(key) = self.trust.key
             && !heads.iter().any(|head| head.origin == key.name())
         {
-            return fault(format!("no checkpoint of {} is here", key.name()));
+            self.by_chains(key)?;
         }
         let covered =
             |size: u64| self.found.checkpoints.iter().any(|one| one.size == size && one.key != KeyFrom::Nowhere);
