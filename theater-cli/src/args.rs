@@ -301,7 +301,7 @@ pub(crate) struct UpgradeArgs {
 /// and how far the histories are complete.
 ///
 /// With --json: `{ok, actors: [{id, events, head, ok, signed?, fault?: {seq, reason}}], unchecked, log:
-/// {entries, checkpoints: [{origin, size, key}], fault?}}`; signed is the newest seq that a checked
+/// {entries, checkpoints: [{origin, size, key}], chains?: [{actor, origin, size, key}], fault?}}`; signed is the newest seq that a checked
 /// signature covers, key is given, chains or nowhere. Exit status 0: all verify, 1: one does not, 2: the
 /// record could not be read.
 #[derive(Debug, clap::Args)]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use theater_chain::StoreError;
 
 use crate::error::store_error;
@@ -148,7 +148,7 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     // Its header is looked at before anything is changed: it may be somebody else's file.
     let empty: bool = connection
         .query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))
-        .map_err(|error| not_ours(path, &error.to_string()))?;
+        .map_err(|error| unreadable(path, error))?;
     let version = if empty { 0 } else { check(&connection, path)? };
     if version > 0 {
         quick_check(&connection, path)?;
@@ -156,7 +156,7 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     // FULL: the log is synced at every commit, before the answer.
     let settings = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536;
         PRAGMA journal_size_limit = 67108864;";
-    connection.execute_batch(settings).map_err(store_error)?;
+    connection.execute_batch(settings).map_err(|error| unreadable(path, error))?;
     if version < VERSION {
         let transaction = connection.transaction().map_err(store_error)?;
         if empty {
@@ -203,12 +203,40 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     if !path.is_file() {
         return Err(StoreError::Io(format!("{} does not exist: nothing was recorded there", path.display())));
     }
-    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let mut connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let is_closed = |error: &rusqlite::Error| error.sqlite_error_code() == Some(ErrorCode::CannotOpen);
+    if connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).is_err_and(|error| is_closed(&error))
+    {
+        connection = open_still(path)?;
+    }
     // A reader cannot bring tables up to date: what is missing is there and empty for it alone.
     for change in changes_after(check(&connection, path)?) {
         connection.execute_batch(&change.replace("CREATE TABLE", "CREATE TEMP TABLE")).map_err(store_error)?;
     }
     Ok(connection)
+}
+
+/// A database in a folder that cannot be written, where SQLite cannot make the files that readers and a
+/// writer share. Nobody writes there, so it is read as a file that stands still.
+fn open_still(path: &Path) -> Result<Connection, StoreError> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    if Path::new(&log).metadata().is_ok_and(|log| log.len() > 0) {
+        return Err(StoreError::Io(format!(
+            "{} cannot be read where nothing can be written, since its log is not empty: look at a copy of the folder",
+            path.display()
+        )));
+    }
+    let absolute = std::path::absolute(path).map_err(|error| StoreError::Io(format!("{}: {error}", path.display())))?;
+    let mut uri = "file://".to_owned();
+    for byte in absolute.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => uri.push(char::from(*byte)),
+            other => uri.push_str(&format!("%{other:02X}")),
+        }
+    }
+    uri.push_str("?immutable=1");
+    open(Path::new(&uri), OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI)
 }
 
 /// What tables of this version lack; 0 is a file without any.
@@ -230,9 +258,7 @@ fn open(path: &Path, mode: OpenFlags) -> Result<Connection, StoreError> {
 /// The version of the tables, where they are ours.
 fn check(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
     let pragma = |name| {
-        connection
-            .pragma_query_value(None, name, |row| row.get::<_, i64>(0))
-            .map_err(|error| not_ours(path, &error.to_string()))
+        connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(|error| unreadable(path, error))
     };
     if pragma("application_id")? != APPLICATION {
         return Err(not_ours(path, "its application_id is another one"));
@@ -243,6 +269,15 @@ fn check(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
             "{} has tables of version {other}, and this program reads up to version {VERSION}: use the program that wrote it",
             path.display()
         ))),
+    }
+}
+
+/// No database at all, or one that the system does not let be read.
+fn unreadable(path: &Path, error: rusqlite::Error) -> StoreError {
+    match store_error(error) {
+        StoreError::Damaged(reason) => not_ours(path, &reason),
+        StoreError::Io(reason) => StoreError::Io(format!("{}: {reason}", path.display())),
+        other => other,
     }
 }
 

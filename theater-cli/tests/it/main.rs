@@ -20,4 +20,5 @@ mod signals;
 mod tool;
 mod travel;
 mod tree;
+mod trouble;
 mod upgrade;
