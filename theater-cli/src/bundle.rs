@@ -72,8 +72,14 @@ pub(crate) fn import(args: &ImportArgs) -> Outcome {
         bundle::check(open(&args.file)?).map_err(|error| refused(&args.file, &error))?;
     }
     let store = SqliteStore::open(&args.data.data)?;
+    let size = file.metadata().map_or(0, |found| found.len());
+    // It is read twice: to be checked, and to come in.
+    let bar = ProgressBar::new(size.saturating_mul(2))
+        .with_style(style("importing {wide_bar} {binary_bytes} of {binary_total_bytes}"));
+    let file = Seen { file, bar: bar.clone() };
     let imported =
         record::block_on(async { bundle::import(&store, file).await.map_err(|error| refused(&args.file, &error)) })?;
+    bar.finish_and_clear();
     let mut out = Output::new();
     if args.json {
         let actors: Vec<_> =
@@ -118,10 +124,30 @@ pub(crate) fn refused(path: &Path, error: &bundle::BundleError) -> Failure {
 
 /// On a terminal's standard error; nothing elsewhere.
 fn progress(doing: &str, events: u64) -> ProgressBar {
-    let bar = ProgressBar::new(events);
-    let template = format!("{doing} {{wide_bar}} {{human_pos}} of {{human_len}} events");
-    match ProgressStyle::with_template(&template) {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
+    ProgressBar::new(events).with_style(style(&format!("{doing} {{wide_bar}} {{human_pos}} of {{human_len}} events")))
+}
+
+/// A bar that looks like this.
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// A file whose bar moves as it is read.
+struct Seen {
+    file: File,
+    bar: ProgressBar,
+}
+
+impl io::Read for Seen {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.bar.inc(read as u64);
+        Ok(read)
+    }
+}
+
+impl io::Seek for Seen {
+    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
     }
 }
