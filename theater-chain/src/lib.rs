@@ -53,11 +53,13 @@ mod event;
 mod head_log;
 mod id;
 mod import;
+mod kept;
 mod memory;
 pub mod merkle;
 pub mod note;
 pub mod payload;
 pub mod proof;
+pub mod prune;
 mod read;
 pub mod scan;
 mod standing;
@@ -78,7 +80,8 @@ pub use read::newest;
 pub use standing::{Doing, Standing};
 pub use state_chain::StateChain;
 pub use store::{
-    ActorEntry, ActorIndex, ActorUpdate, Answered, ChainStore, Commit, PAGE_BYTES, PendingMessage, StoreError, Upgraded,
+    ActorEntry, ActorIndex, ActorUpdate, Answered, ChainStore, Commit, DroppedEvents, PAGE_BYTES, PendingMessage,
+    StoreError, Upgraded,
 };
 pub use verify::{
     ActorReport, Audit, Auditor, ChainCheckpoint, CheckpointReport, Fault, KeyFrom, Level, LogReport, StoreReport,

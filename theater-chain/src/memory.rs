@@ -9,9 +9,9 @@ use bytes::Bytes;
 
 use crate::data::Data;
 use crate::{
-    ActorCheckpoint, ActorEntry, ActorIndex, ActorUpdate, Answered, ChainEvent, ChainStore, Commit, Digest, Head,
-    HeadLog, ImportPart, ImportParts, ImportedActor, LogEnd, LoggedHead, PAGE_BYTES, Payload, PendingMessage,
-    StoreError, TheaterId, TreeUpdate,
+    ActorCheckpoint, ActorEntry, ActorIndex, ActorUpdate, Answered, ChainEvent, ChainStore, Commit, Digest,
+    DroppedEvents, Head, HeadLog, ImportPart, ImportParts, ImportedActor, LogEnd, LoggedHead, PAGE_BYTES, Payload,
+    PendingMessage, StoreError, TheaterId, TreeUpdate,
 };
 
 /// A [`ChainStore`] that lasts as long as the process: for `ephemeral` actors and for tests.
@@ -178,6 +178,10 @@ impl ChainStore for MemoryStore {
         Ok(self.lock().actors.get(&actor).map_or(0, Actor::first_kept))
     }
 
+    async fn forgets(&self, _: TheaterId) -> Result<bool, StoreError> {
+        Ok(self.max_events.is_some())
+    }
+
     async fn answers(&self, after: Option<&str>, max: usize) -> Result<Vec<Answered>, StoreError> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let inner = self.lock();
@@ -265,6 +269,18 @@ impl Inner {
             self.add_answered(answered);
         }
         self.erase(&commit.erased);
+        for dropped in commit.dropped {
+            self.prune(dropped);
+        }
+    }
+
+    /// Drops old events with the payloads and states that only they needed.
+    fn prune(&mut self, DroppedEvents { actor, kept_from, states }: DroppedEvents) {
+        let Some(actor) = self.actors.get_mut(&actor) else { return };
+        let old = actor.events.partition_point(|event| event.seq < kept_from);
+        let released: Vec<Digest> = actor.events.drain(..old).filter_map(|event| event.payload_commit).collect();
+        released.into_iter().for_each(|commit| self.release(commit));
+        states.iter().for_each(|state| drop(self.states.remove(state)));
     }
 
     fn erase(&mut self, payloads: &[Digest]) {

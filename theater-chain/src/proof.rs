@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 
 use crate::merkle::{Prover, leaf, verify_inclusion};
 use crate::note::{Checkpoint, HostKey, Note, PublicKey};
-use crate::{ActorEntry, ChainEvent, ChainStore, Digest, Fault, Payload, StoreError, TheaterId, Verifier};
+use crate::{ActorEntry, ChainEvent, ChainStore, Digest, Fault, Payload, StoreError, TheaterId, Verifier, kept};
 
 /// How many events are read at once.
 const PAGE: usize = 1024;
@@ -87,8 +87,11 @@ pub enum ProveError {
     /// The chain is not one: nothing is proved from it.
     #[error("the chain does not verify: {0}")]
     Broken(#[from] Fault),
-    /// Older events were not kept, and without them there is no root.
-    #[error("the chain is kept from event {0} on, and a proof needs those before, too")]
+    /// The event was dropped.
+    #[error("event {1} was dropped: the chain is kept from event {0} on, and of older ones nothing new is proved")]
+    Dropped(u64, u64),
+    /// Older events are not there, and without what they were there is no root.
+    #[error("the chain is kept from event {0} on, and does not say what was before, which a proof needs")]
     NotKept(u64),
     /// The store failed.
     #[error(transparent)]
@@ -169,17 +172,20 @@ fn sign(key: &HostKey, actor: TheaterId, size: u64, root: Digest) -> String {
     key.sign_actor(actor, &Checkpoint { origin, size, root })
 }
 
-/// Reads the chain up to its head; the event `seq` of it.
+/// Reads the chain up to its head, from its first event that is there; the event `seq` of it.
 async fn read(
     store: &dyn ChainStore,
     entry: &ActorEntry,
     seq: u64,
 ) -> Result<(Prover, Option<ChainEvent>), ProveError> {
     let kept_from = store.kept_from(entry.id).await?;
-    if kept_from > 0 {
-        return Err(ProveError::NotKept(kept_from));
+    if seq < kept_from {
+        return Err(ProveError::Dropped(kept_from, seq));
     }
-    let (mut links, mut prover, mut found) = (Verifier::new(), Prover::inclusion(seq), None);
+    let beginning = kept::beginning(store, entry.id).await?;
+    let prover = beginning.and_then(|beginning| Prover::inclusion(seq).after(beginning));
+    let mut prover = prover.ok_or(ProveError::NotKept(kept_from))?;
+    let (mut links, mut found) = (Verifier::starting_at(kept_from), None);
     while links.next_seq() <= entry.head.seq {
         let due = usize::try_from(entry.head.seq - links.next_seq()).map_or(PAGE, |left| PAGE.min(left + 1));
         let page = store.events(entry.id, links.next_seq(), due).await?;

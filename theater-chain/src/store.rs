@@ -71,6 +71,12 @@ pub trait ChainStore: Send + Sync + 'static {
         Ok(0)
     }
 
+    /// Whether the store drops old events of this chain by itself, as one in memory may: then nothing
+    /// in the chain says so. Elsewhere a [`pruned`](crate::data::Pruned) does.
+    async fn forgets(&self, _actor: TheaterId) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
     /// The log of changed heads, which a host signs; `None` where the store keeps none. One that
     /// does must append what is in [`Commit::tree`].
     fn head_log(&self) -> Option<&dyn HeadLog> {
@@ -130,6 +136,9 @@ pub struct Commit {
     /// The commits of payloads that are erased with their salts, wherever the store has them. When
     /// the batch is durable their bytes are gone from the disk, as far as the store can see to that.
     pub erased: Vec<Digest>,
+    /// Old events that are dropped, and states that nothing needs any more: gone like what is erased.
+    /// The batch has a [`pruned`](crate::data::Pruned) of each of these actors.
+    pub dropped: Vec<DroppedEvents>,
     /// What is appended to the log of changed heads, for stores that keep one.
     pub tree: Option<TreeUpdate>,
 }
@@ -205,6 +214,18 @@ impl Commit {
 
 fn invalid(actor: TheaterId, reason: &str) -> StoreError {
     StoreError::Invalid { actor, reason: reason.to_owned() }
+}
+
+/// The older events of an actor, which are dropped.
+#[derive(Debug, Clone)]
+pub struct DroppedEvents {
+    /// The actor.
+    pub actor: TheaterId,
+    /// The seq of the first event that is kept. A payload that a kept event or a waiting message
+    /// shares with a dropped one stays, and so does what is known of answered messages.
+    pub kept_from: u64,
+    /// States that no kept event of any chain names.
+    pub states: Vec<Digest>,
 }
 
 /// What a batch says of one actor beside its events.

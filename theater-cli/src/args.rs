@@ -14,7 +14,7 @@ use clap::{ArgAction, Parser, Subcommand};
 
 pub(crate) use self::control::{RestartArgs, RestartWith, StopArgs, UpgradeArgs};
 pub(crate) use self::look::{EventsArgs, StateArgs, TreeArgs};
-pub(crate) use self::moving::{EraseArgs, ExportArgs, ImportArgs};
+pub(crate) use self::moving::{EraseArgs, ExportArgs, ImportArgs, PruneArgs};
 pub(crate) use self::project::{BuildArgs, InspectArgs, NewArgs, Template};
 pub(crate) use self::proof::{CheckpointArgs, ProveArgs, VerifyArgs, VerifyLevel};
 pub(crate) use self::run::RunArgs;
@@ -63,6 +63,7 @@ pub(crate) enum Command {
     Checkpoint(CheckpointArgs),
     Replay(ReplayArgs),
     Erase(EraseArgs),
+    Prune(PruneArgs),
     Inspect(InspectArgs),
 }
 

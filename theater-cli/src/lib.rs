@@ -59,6 +59,7 @@ mod log;
 mod look;
 mod new;
 mod output;
+mod prune;
 mod run;
 mod travel;
 mod upgrade;
@@ -109,6 +110,7 @@ fn dispatch(args: Args, builder: TheaterRuntimeBuilder) -> Outcome {
         Command::Replay(replay) => look::replay::replay(&replay),
         Command::Erase(erase) => erase::erase(&erase),
         Command::Upgrade(args) => upgrade::upgrade(&args, builder, quiet),
+        Command::Prune(prune) => prune::prune(&prune),
         Command::Inspect(inspect) => inspect::inspect(&inspect, &builder),
     }
 }

@@ -21,6 +21,9 @@ use crate::text;
 /// Gaps that a report lists.
 const MAX_GAPS: usize = 100;
 
+/// Why calls of an incarnation that began in dropped events are not made.
+const NOT_KEPT: &str = "the start of its incarnation is not kept";
+
 /// An incarnation.
 pub(crate) struct Life {
     limits: Limits,
@@ -162,6 +165,13 @@ impl<'a> Machine<'a> {
     async fn step(&mut self, mut record: Record) -> Result<Option<Record>, Halt> {
         let Some(step) = record.take().await? else { return Ok(None) };
         let Step { event, data } = &step;
+        let of_call = matches!(
+            data,
+            Some(Data::StateUpdated(_) | Data::CallReturned(_) | Data::HostCall(_) | Data::HostCallBegun(_))
+        );
+        if of_call && self.life.is_none() && !self.lost {
+            self.lose(event.seq, NOT_KEPT); // its call was dropped
+        }
         match data {
             Some(Data::ActorStarted(started)) => self.started(event, started).await?,
             Some(Data::Call(call)) if !self.lost => record = self.call(record, event, call).await?,
@@ -344,6 +354,7 @@ impl<'a> Machine<'a> {
     async fn dropped(&mut self) -> Result<(), Halt> {
         self.live = None;
         if self.lost
+            && self.life.is_some()
             && let Some(hash) = self.state_hash
         {
             self.state = stored_state(&*self.store, hash).await?;
@@ -354,7 +365,7 @@ impl<'a> Machine<'a> {
 
     async fn call(&mut self, record: Record, event: &ChainEvent, call: &Call) -> Result<Record, Halt> {
         let (Some(life), Some(state), Some(state_hash)) = (&self.life, &self.state, self.state_hash) else {
-            self.lose(event.seq, "the start of its incarnation is not kept");
+            self.lose(event.seq, NOT_KEPT);
             return Ok(record);
         };
         let maker = Maker {

@@ -4,11 +4,13 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 use theater_chain::{
-    ActorUpdate, Answered, ChainEvent, Commit, Digest, Head, PendingMessage, StoreError, TheaterId, Upgraded,
+    ActorUpdate, Answered, ChainEvent, Commit, Digest, DroppedEvents, Head, PendingMessage, StoreError, TheaterId,
+    Upgraded,
 };
 
 use crate::error::store_error;
 use crate::head_log;
+use crate::prune;
 use crate::rows;
 use crate::states::States;
 
@@ -113,7 +115,10 @@ impl Appender {
             step!();
         }
         self.write_messages(connection, commit)?;
-        if commit.erased.is_empty() { Ok(()) } else { self.erase(connection, &commit.erased) }
+        if !commit.erased.is_empty() {
+            self.erase(connection, &commit.erased)?;
+        }
+        if commit.dropped.is_empty() { Ok(()) } else { self.drop_old(connection, &commit.dropped) }
     }
 
     /// The number of an actor that is new.
@@ -218,6 +223,21 @@ impl Appender {
             connection.execute("INSERT OR IGNORE INTO erased (payload_commit) VALUES (?)", [commit.as_bytes()])?;
         }
         self.payloads = RecentPayloads::default();
+        Ok(())
+    }
+
+    /// Drops old events and states.
+    fn drop_old(&mut self, connection: &Connection, dropped: &[DroppedEvents]) -> rusqlite::Result<()> {
+        for DroppedEvents { actor, kept_from, states } in dropped {
+            if let Some(known) = self.known(connection, *actor)? {
+                prune::drop_events(connection, known.n, *actor, *kept_from)?;
+            }
+            for state in states {
+                self.states.remove(connection, state)?;
+            }
+        }
+        self.payloads = RecentPayloads::default();
+        self.states = States::load(connection)?;
         Ok(())
     }
 

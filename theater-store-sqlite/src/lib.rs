@@ -54,7 +54,8 @@
 //! `SELECT seq, event_type, hex(hash) FROM events WHERE actor = (SELECT n FROM actors WHERE
 //! hex(id) = 'B0..') ORDER BY seq`. Numbers are signed with the bits of the unsigned ones. Two
 //! events with the same payload store it once: the later row says in `payload_at` where it is. To
-//! erase a payload is to set `salt` and `payload` of the row that holds it to NULL.
+//! erase a payload is to set `salt` and `payload` of the row that holds it to NULL. Where older events
+//! were dropped, `previous` of the first one that is there is NULL.
 
 /// A step of writing; see `failpoint`.
 macro_rules! step {
@@ -73,6 +74,7 @@ mod folder;
 mod head_log;
 mod import;
 mod messages;
+mod prune;
 mod readers;
 mod rows;
 mod schema;

@@ -26,11 +26,32 @@ pub(crate) struct States {
 impl States {
     /// The bytes of a state. Within one transaction, so that index and rest fit together.
     pub(crate) fn bytes(&mut self, connection: &Connection, hash: &Digest) -> rusqlite::Result<Option<Vec<u8>>> {
+        let remembered = self.recent.contains_key(hash);
+        let found = self.read(connection, hash)?;
+        if found.is_some() || !remembered {
+            return Ok(found);
+        }
+        // It was dropped since, and may have come again in another place.
+        *self = Self::default();
+        self.read(connection, hash)
+    }
+
+    fn read(&mut self, connection: &Connection, hash: &Digest) -> rusqlite::Result<Option<Vec<u8>>> {
         let Some(n) = self.find(connection, hash)? else {
             return Ok(None);
         };
-        let mut statement = connection.prepare_cached("SELECT bytes FROM states WHERE n = ?")?;
-        statement.query_row([n], |row| row.get(0)).optional()
+        let mut statement = connection.prepare_cached("SELECT bytes FROM states WHERE n = ? AND hash = ?")?;
+        statement.query_row(params![n, hash.as_bytes()], |row| row.get(0)).optional()
+    }
+
+    /// Drops a state; what is remembered must be loaded anew after it.
+    pub(crate) fn remove(&mut self, connection: &Connection, hash: &Digest) -> rusqlite::Result<()> {
+        if let Some(n) = self.find(connection, hash)? {
+            connection.prepare_cached("DELETE FROM states WHERE n = ?")?.execute([n])?;
+            let sql = "DELETE FROM states_by_hash WHERE prefix = ? AND n = ?";
+            connection.prepare_cached(sql)?.execute([prefix(hash), n])?;
+        }
+        Ok(())
     }
 
     /// The `n` of a state, if it is in the store.

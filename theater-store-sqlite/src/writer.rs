@@ -31,6 +31,13 @@ struct CommitJob {
     done: oneshot::Sender<Answer>,
 }
 
+impl CommitJob {
+    /// Whether bytes must go from the file with it.
+    fn removes(&self) -> bool {
+        !self.commit.erased.is_empty() || !self.commit.dropped.is_empty()
+    }
+}
+
 /// The queue to the thread. Dropping it writes what is queued and waits for the thread to end.
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -101,10 +108,10 @@ impl Worker {
                 next = if group.len() < QUEUE { jobs.try_recv().ok() } else { None };
             }
             let mut answers = if group.is_empty() { Vec::new() } else { self.write(&group) };
-            if group.iter().zip(&answers).any(|(job, answer)| !job.commit.erased.is_empty() && answer.is_ok()) {
+            if group.iter().zip(&answers).any(|(job, answer)| job.removes() && answer.is_ok()) {
                 let scrubbed = self.scrub();
-                let erasing = group.iter().zip(&mut answers).filter(|(job, _)| !job.commit.erased.is_empty());
-                for (_, answer) in erasing {
+                let removing = group.iter().zip(&mut answers).filter(|(job, _)| job.removes());
+                for (_, answer) in removing {
                     *answer = std::mem::replace(answer, Ok(())).and(scrubbed.clone());
                 }
             }
@@ -120,14 +127,14 @@ impl Worker {
 
     /// Writes the database anew, without what lies in its unused places, and empties the log.
     fn scrub(&self) -> Answer {
-        let again = "was erased from the record, and its bytes may still lie in unused places of the file: \
-            erase it once more";
-        let failed = |error: rusqlite::Error| StoreError::Io(format!("the payload {again} ({error})"));
+        let again = "it is gone from the record, and its bytes may still lie in unused places of the file until \
+            the next time that something is erased or pruned";
+        let failed = |error: rusqlite::Error| StoreError::Io(format!("{again} ({error})"));
         self.connection.execute_batch("VACUUM").map_err(failed)?;
         let busy = |row: &rusqlite::Row<'_>| row.get::<_, bool>(0);
         match self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], busy).map_err(failed)? {
             false => Ok(()),
-            true => Err(StoreError::Io(format!("somebody reads the record, so that the payload {again}"))),
+            true => Err(StoreError::Io(format!("{again}: somebody reads the record"))),
         }
     }
 

@@ -219,6 +219,10 @@ impl ActorHandle {
         }
         let damaged = || StoreError::Damaged(format!("the answer of message {id} cannot be read"));
         let event = store.events(answered.actor, answered.seq, 1).await?.pop().ok_or_else(damaged)?;
+        if event.seq != answered.seq {
+            let reason = format!("message {id} was answered before, and that event was dropped");
+            return Ok(Some(Err(CallError::Answer { actor: self.id, reason })));
+        }
         let payload = event
             .payload
             .as_ref()

@@ -68,6 +68,10 @@ impl ChainStore for Records {
         find_store(&self.0, actor).await?.checkpoints(actor).await
     }
 
+    async fn forgets(&self, actor: TheaterId) -> Result<bool, StoreError> {
+        find_store(&self.0, actor).await?.forgets(actor).await
+    }
+
     async fn is_left_out(&self, actor: TheaterId) -> Result<bool, StoreError> {
         self.0.journal.store(false).is_left_out(actor).await
     }

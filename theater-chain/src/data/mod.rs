@@ -30,7 +30,7 @@ pub use supervision::{
     AskedBy, ChildAnchor, ChildErred, ChildExited, ChildrenAnchored, HandlerError, SupervisionAction,
     SupervisionActionKind,
 };
-pub use trim::PayloadErased;
+pub use trim::{PayloadErased, Pruned};
 pub use upgrade::{ActorRolledBack, ActorUpgraded};
 
 /// The version of the event format, in every `actor_started`.
@@ -102,6 +102,7 @@ event_types! {
     DeadLetter = "dead_letter",
     InstanceDropped = "instance_dropped",
     PayloadErased = "payload_erased",
+    Pruned = "pruned",
     ActorUpgraded = "actor_upgraded",
     ActorRolledBack = "actor_rolled_back",
     ActorForked = "actor_forked",

@@ -15,3 +15,18 @@ pub struct PayloadErased {
     /// Why, as whoever erased it said.
     pub why: String,
 }
+
+/// The events before `kept_from` were dropped. The last such event of a chain says what is not there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pruned {
+    /// The seq of the first event that was kept.
+    pub kept_from: u64,
+    /// The hash of the event before it.
+    pub parent_hash: Digest,
+    /// How many events were dropped this time.
+    pub dropped: u64,
+    /// The roots of the perfect trees that the Merkle tree over the hashes of all events before
+    /// `kept_from` is made of, largest first: with them proofs of the later events go on.
+    pub frontier: Vec<Digest>,
+}

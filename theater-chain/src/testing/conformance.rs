@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Story;
+use super::dropping::what_is_dropped_is_gone;
 use super::log::the_log_of_heads_only_grows;
 use crate::data::{DropReason, InstanceDropped, RestartStateKind};
 use crate::{
@@ -28,6 +29,7 @@ pub async fn conformance(make: impl Fn() -> Arc<dyn ChainStore>) {
     answers_are_found_and_the_last_one_counts(make()).await;
     a_recorded_life_verifies(make()).await;
     the_log_of_heads_only_grows(make()).await;
+    what_is_dropped_is_gone(make()).await;
 }
 
 /// A story that has started, committed.

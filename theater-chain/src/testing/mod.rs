@@ -5,6 +5,7 @@
 #![allow(missing_docs, reason = "it is test code, described where it is not plain")]
 
 mod conformance;
+mod dropping;
 mod log;
 mod story;
 

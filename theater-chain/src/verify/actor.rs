@@ -4,6 +4,7 @@ use super::anchors::Children;
 use super::audit::{Audit, Auditor, Verdict};
 use super::facts::Facts;
 use super::fork::Fork;
+use super::pruned;
 use super::report::Sentences;
 use super::structure::Structure;
 use super::{ActorReport, Fault, Level, Trust, Verifier};
@@ -79,6 +80,7 @@ pub(super) async fn verify_with(
         structure: Structure::new(entry.id, first == 0),
         children: Children::new(entry.id, first == 0),
         fork: Fork::default(),
+        first,
         auditor: how.audit.map(|audit| audit.auditor(entry, first)),
         facts,
     });
@@ -86,7 +88,10 @@ pub(super) async fn verify_with(
     if first > 0 {
         check.unchecked.add("a chain whose older events were not kept: it was verified from the first kept event on");
     }
-    let found = check.run(store, entry, on_page).await?;
+    let mut found = check.run(store, entry, on_page).await?;
+    if found.is_ok() {
+        found = pruned::says_so(store, entry, first).await?;
+    }
     if check.links.erased() > 0 {
         check.unchecked.add("payloads that were erased: their bytes are not there to be hashed");
     }
@@ -114,6 +119,8 @@ struct Full<'f> {
     structure: Structure,
     children: Children,
     fork: Fork,
+    /// The seq of the first event.
+    first: u64,
     auditor: Option<Box<dyn Auditor>>,
     facts: &'f mut Facts,
 }
@@ -243,6 +250,11 @@ impl Full<'_> {
             return Ok(Err(reason));
         }
         if let Err(reason) = self.fork.check(store, event, data, unchecked).await? {
+            return Ok(Err(reason));
+        }
+        if let Data::Pruned(claim) = data
+            && let Err(reason) = pruned::check(store, self.structure.actor, claim, self.first).await?
+        {
             return Ok(Err(reason));
         }
         match &mut self.auditor {

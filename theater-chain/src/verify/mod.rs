@@ -12,6 +12,7 @@ mod facts;
 mod fork;
 mod links;
 mod open_call;
+mod pruned;
 mod report;
 mod signed;
 mod store;

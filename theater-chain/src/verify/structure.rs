@@ -9,7 +9,7 @@ use super::open_call::OpenCall;
 use super::upgrades::Upgrades;
 use crate::data::{
     ActorEnding, ActorErrorData, ActorForked, ActorStarted, ActorTerminated, CallReturned, Data, DropReason, ErrorType,
-    FORMAT, HostCall, HostCallBegun, ReasonRecord, RestartStateKind, StateUpdated,
+    FORMAT, HostCall, HostCallBegun, Pruned, ReasonRecord, RestartStateKind, StateUpdated,
 };
 use crate::{ActorIndex, ChainEvent, Digest, TheaterId, payload};
 
@@ -45,7 +45,7 @@ struct Start {
 /// Follows one chain, event by event.
 #[derive(Debug)]
 pub(super) struct Structure {
-    actor: TheaterId,
+    pub(super) actor: TheaterId,
     phase: Phase,
     start: Option<Start>,
     ended: Option<u64>,
@@ -57,6 +57,10 @@ pub(super) struct Structure {
     ending: Option<ReasonRecord>,
     call: Option<OpenCall>,
     upgrades: Upgrades,
+    /// The chain is read from its first event on.
+    whole: bool,
+    /// Up to where it was pruned, by the last event that says so.
+    kept_from: Option<u64>,
     /// A claim that could not be checked, as a whole sentence.
     pub(super) unchecked: Option<&'static str>,
 }
@@ -75,6 +79,8 @@ impl Structure {
             ending: None,
             call: None,
             upgrades: Upgrades::new(whole),
+            whole,
+            kept_from: None,
             unchecked: None,
         }
     }
@@ -122,6 +128,20 @@ impl Structure {
                 | Data::PayloadErased(_),
             )
             | None => Ok(()),
+            Some(Data::Pruned(data)) => self.pruned(event.seq, data),
+        }
+    }
+
+    fn pruned(&mut self, seq: u64, data: &Pruned) -> Checked {
+        if data.kept_from > seq || data.kept_from.count_ones() as usize != data.frontier.len() {
+            return Err("it says of dropped events what cannot be".into());
+        }
+        let before = self.kept_from.replace(data.kept_from).or(self.whole.then_some(0));
+        match before.map(|before| data.kept_from.checked_sub(before)) {
+            Some(dropped) if dropped != Some(data.dropped) => {
+                Err("the number of dropped events is not what follows from the pruning before".into())
+            }
+            _ => Ok(()),
         }
     }
 
@@ -182,10 +202,11 @@ impl Structure {
                 Err("it resumes another state than the last committed one".into())
             }
             (RestartStateKind::ResumeFrom, Some(_)) if !self.past_states.contains(&data.state_hash) => {
-                if self.past_states.len() < MAX_PAST_STATES {
-                    return Err("it resumes from a state that the actor never had".into());
-                }
-                self.unchecked = Some("a resume-from: the actor has had more states than are compared");
+                self.unchecked = Some(match self.past_states.len() {
+                    MAX_PAST_STATES.. => "a resume-from: the actor has had more states than are compared",
+                    _ if !self.whole => "a resume-from: the actor may have had that state in events that were not kept",
+                    _ => return Err("it resumes from a state that the actor never had".into()),
+                });
                 Ok(())
             }
             // A new actor may be made from the state of another; custom bytes are the parent's.

@@ -12,6 +12,7 @@ mod memory;
 mod merkle;
 mod note;
 mod proof;
+mod prune;
 mod signed;
 mod tampering;
 

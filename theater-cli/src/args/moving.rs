@@ -80,3 +80,28 @@ pub(crate) struct EraseArgs {
     #[arg(long)]
     pub(crate) json: bool,
 }
+
+/// Drop the older events of an actor, with their payloads and the states that nothing else names.
+///
+/// The chain says from which event on it is kept, and has what proofs of later events need: these stay
+/// the same, and proofs and checkpoints that were made before stay valid. Nothing is dropped that the
+/// actor or another one needs to go on: its newest incarnation, messages that wait and came from it,
+/// calls whose answers somebody waits for. The chain is verified before; the file is written anew, so
+/// that no bytes stay in its unused places. Nothing may run in the folder meanwhile.
+///
+/// With --json: `{actor, events, states, kept_from}`. Exit status 0: they are dropped, 1: some of them are
+/// needed (the highest possible SEQ is said), or the chain does not verify, 2: it could not be done.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PruneArgs {
+    /// The actor: its id, the beginning of its id, or its path in the tree.
+    pub(crate) actor: String,
+    /// The last event that is dropped: those after it are kept.
+    #[arg(long, value_name = "SEQ")]
+    pub(crate) keep_after: u64,
+    /// The folder of the run.
+    #[arg(long, value_name = "DIR", default_value = ".theater")]
+    pub(crate) data: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -14,6 +14,7 @@ mod look;
 mod merge;
 mod project;
 mod proof;
+mod prune;
 mod replay;
 mod run;
 mod signals;

@@ -5,6 +5,7 @@ mod bundle;
 mod crash;
 mod erase;
 mod folder;
+mod prune;
 mod signed;
 mod tampering;
 

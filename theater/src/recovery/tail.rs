@@ -253,10 +253,13 @@ fn decoded<D: EventData>(entry: &ActorEntry, event: &ChainEvent) -> Result<D, St
     D::decode(&event.data).map_err(|error| damaged(entry.id, &format!("event {}: {error}", event.seq)))
 }
 
-/// Whether an event of the chain is the one that its parent's says.
+/// Whether an event of the chain is the one that its parent's says, or was dropped.
 pub(super) async fn is_anchored(store: &dyn ChainStore, entry: &ActorEntry, anchor: Head) -> Result<bool, StoreError> {
     if anchor.seq > entry.head.seq {
         return Ok(false);
+    }
+    if anchor.seq < store.kept_from(entry.id).await? {
+        return Ok(true);
     }
     Ok(event(store, entry, anchor.seq).await?.hash == anchor.hash)
 }

@@ -1,13 +1,9 @@
 //! A checkpoint that was kept elsewhere, against what is here.
 
 use super::{Halt, Trust, fault};
-use crate::merkle::{Frontier, leaf};
 use crate::note::{Checkpoint, Note};
 use crate::verify::report::Sentences;
-use crate::{ChainStore, Digest, TheaterId};
-
-/// How many events are read at once.
-const PAGE: usize = 1024;
+use crate::{ChainStore, Digest, TheaterId, kept};
 
 /// What the kept note says, and the actor whose chain it is of; none: it is of the log of heads.
 fn parsed(note: &Note) -> Result<(Checkpoint, Option<TheaterId>), Halt> {
@@ -69,24 +65,13 @@ pub(super) async fn check(
     }
 }
 
-/// How many events a chain has, up to `size`, and the root over them; `None` where its first events
-/// were not kept.
+/// How many events a chain has, up to `size`, and the root over them; `None` where what was dropped of
+/// them reaches further, or is not known.
 pub(super) async fn chain(
     store: &dyn ChainStore,
     id: TheaterId,
     size: u64,
 ) -> Result<Option<(u64, Option<Digest>)>, Halt> {
-    if store.kept_from(id).await? > 0 {
-        return Ok(None);
-    }
-    let mut tree = Frontier::new();
-    while tree.size() < size {
-        let due = usize::try_from(size - tree.size()).unwrap_or(PAGE).min(PAGE);
-        let page = store.events(id, tree.size(), due).await?;
-        if page.is_empty() {
-            break;
-        }
-        page.iter().for_each(|event| tree.push(leaf(&[event.hash.as_bytes()])));
-    }
-    Ok(Some((tree.size(), Some(tree.root()))))
+    let tree = kept::frontier(store, id, size).await?;
+    Ok(tree.map(|tree| (tree.size(), Some(tree.root()))))
 }

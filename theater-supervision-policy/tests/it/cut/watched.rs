@@ -70,4 +70,8 @@ impl ChainStore for Watched {
     async fn kept_from(&self, actor: TheaterId) -> Result<u64, StoreError> {
         self.inner.kept_from(actor).await
     }
+
+    async fn forgets(&self, actor: TheaterId) -> Result<bool, StoreError> {
+        self.inner.forgets(actor).await
+    }
 }
