@@ -42,8 +42,8 @@ pub struct Exported {
 /// Writes the record of these actors, in this order, as a bundle. `on_progress` is
 /// told the number of events so far.
 ///
-/// With the host's key each chain is signed as it is now, but for those of which events are gone that no `pruned` tells of; what
-/// others signed of them, as far as the store has it, goes along. Who signs says that the chains are those that
+/// With the host's key each chain is signed as it is now, but for those of which events are gone that no
+/// `pruned` tells of; what others signed of them, as far as the store has it, goes along. Who signs says that the chains are those that
 /// were recorded: verify them before.
 ///
 /// The chains are verified on their way (links and hashes), and what they name is taken along as far
