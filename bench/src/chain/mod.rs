@@ -1,5 +1,6 @@
 //! What a chain costs beside the hash and the database that it is made of, on the same data.
 
+mod again;
 mod bare;
 mod life;
 mod record;
@@ -26,6 +27,8 @@ pub(crate) async fn run(long: usize) -> Result<()> {
     memory(&mut table).await?;
     disk(&mut table).await?;
     signing(&mut table)?;
+    again::replay(&mut table).await?;
+    again::recover(&mut table).await?;
     one_pass(long).await
 }
 
