@@ -49,7 +49,7 @@ async fn main() {
 async fn write(store: &dyn ChainStore, file: PathBuf) -> bundle::Exported {
     let actors: Vec<_> = store.actors(None, usize::MAX).await.unwrap().iter().map(|entry| entry.id).collect();
     let mut out = tempfile::NamedTempFile::new_in(file.parent().unwrap()).unwrap();
-    let written = bundle::export(store, &actors, &mut out, &mut |_| {}).await.unwrap();
+    let written = bundle::export(store, &actors, None, &mut out, &mut |_| {}).await.unwrap();
     out.persist(file).unwrap();
     written
 }
