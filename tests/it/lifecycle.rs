@@ -66,15 +66,19 @@ async fn long_life() {
     // A store that forgets, so that what is counted is the actor's.
     let world = World::with(&["counter"], builder().store(MemoryStore::bounded(1_000)));
     let actor = world.spawn("counter").await;
-    let mut before = None;
+    // What it is at most early on, and at the least later: a moment's load is neither.
+    let (mut before, mut after): (Option<Footprint>, Option<Footprint>) = (None, None);
     for n in 1..=120_000 {
         assert_eq!(world.ask(&actor, "inc").await, n.to_string());
-        if n == 20_000 {
-            before = Some(Footprint::now());
+        if n % 1_000 == 0 && (10_000..=20_000).contains(&n) {
+            before = before.into_iter().chain([Footprint::now()]).max_by_key(|now| now.rss_kib);
+        }
+        if n % 1_000 == 0 && n > 110_000 {
+            after = after.into_iter().chain([Footprint::now()]).min_by_key(|now| now.rss_kib);
         }
     }
-    let (before, after) = (before.unwrap(), Footprint::now());
-    // 100,000 messages: 64 bytes of each would be more.
+    let (before, after) = (before.unwrap(), after.unwrap());
+    // 90,000 messages at the least: 70 bytes of each would be more.
     assert!(after.rss_kib < before.rss_kib + 6 * 1024, "{before:?} {after:?}");
     assert_eq!((after.files, after.tasks), (before.files, before.tasks));
     world.runtime.shutdown().await.unwrap();

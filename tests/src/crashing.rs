@@ -7,29 +7,33 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use theater::chain::{ActorEntry, Answered, ChainEvent, Commit, PendingMessage};
 use theater::{ChainStore, Digest, StoreError, TheaterId};
+use tokio::sync::Mutex;
 
 /// Keeps so many commits and none after them: what the process did later never was.
 #[derive(Clone)]
 pub struct Crashing {
     store: Arc<dyn ChainStore>,
     left: Arc<AtomicU64>,
+    writing: Arc<Mutex<()>>,
 }
 
 impl Crashing {
-    /// Keeps nothing from now on.
-    pub fn go_down(&self) {
+    /// Keeps nothing from now on; what is being written is kept.
+    pub async fn go_down(&self) {
+        let _writing = self.writing.lock().await;
         self.left.store(0, Ordering::SeqCst);
     }
 
     /// Keeps `commits` commits.
     pub fn after(commits: u64, store: Arc<dyn ChainStore>) -> Self {
-        Self { store, left: Arc::new(AtomicU64::new(commits)) }
+        Self { store, left: Arc::new(AtomicU64::new(commits)), writing: Arc::default() }
     }
 }
 
 #[async_trait]
 impl ChainStore for Crashing {
     async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
+        let _writing = self.writing.lock().await;
         let left = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         match left {
             Ok(_) => self.store.commit(commit).await,

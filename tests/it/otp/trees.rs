@@ -96,7 +96,7 @@ async fn a_guest_escalates_when_its_call_has_committed() {
     let events = stage.world.events(stage.child("b").id()).await;
     let types: Vec<&str> = events.iter().map(|(event_type, _)| event_type.as_str()).collect();
     let error = types.iter().position(|found| *found == "actor_error").unwrap();
-    assert!(types[..error].ends_with(&["host_call", "call_returned"]), "{types:?}");
+    assert!(types[..error].ends_with(&["host_call", "actor_ending", "call_returned"]), "{types:?}");
     stage.close().await;
 }
 

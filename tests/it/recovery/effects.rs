@@ -107,7 +107,7 @@ async fn after_a_crash<const KIND: u8>() -> (std::result::Result<String, CallErr
         answer = ask(&relay, 1, &order) => panic!("{answer:?}"),
         () = post.begun.notified() => first.runtime.flush().await.unwrap(),
     }
-    down.go_down();
+    down.go_down().await;
     drop(first);
     post.ends.store(true, Ordering::SeqCst);
     let second = process(&post, Crashing::after(u64::MAX, store.clone()));

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde_json::Value;
 use theater::chain::MemoryStore;
 use theater::{ActorHandle, ExitReason};
-use theater_tests::{HANDLERS, World};
+use theater_tests::{Crashing, HANDLERS, World};
 
-use super::{ask, process};
+use super::{ask, process, process_with};
 
 const ENDLESS: u64 = u64::MAX;
 
@@ -53,11 +53,13 @@ async fn at_every_commit<E, H>(
     let begun = to_begin(restart).await;
     for commits in begun.. {
         let store: Arc<MemoryStore> = Arc::default();
-        let first = process(&store, commits);
+        let crashing = Crashing::after(commits, store.clone());
+        let first = process_with(crashing.clone());
         let actors = family(&first, restart).await;
         let ids = actors.each_ref().map(ActorHandle::id);
         let first = end(first, actors).await;
         let done = first.runtime.flush().await.is_ok();
+        crashing.go_down().await;
         let second = process(&store, ENDLESS);
         let record = second.events(ids[1]).await;
         second.runtime.recover().await.unwrap();

@@ -95,13 +95,13 @@ async fn at_every_commit(policy: &str, script: &[(&str, &str)]) {
         let first = process_with(down.clone());
         manifests(&first, policy);
         let done = play(&first, &store, script, &mut known).await;
-        down.go_down(); // or it would anchor what it did
+        down.go_down().await; // or it would anchor what it did
         // A second one goes down soon after it goes on.
         let down = Crashing::after(commits % 5, store.clone());
         let second = process_with(down.clone());
         manifests(&second, policy);
         let _ = play(&second, &store, script, &mut known).await;
-        down.go_down();
+        down.go_down().await;
         let third = process(&store, ENDLESS);
         manifests(&third, policy);
         assert!(play(&third, &store, script, &mut known).await, "after {commits} commits");

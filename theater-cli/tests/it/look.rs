@@ -94,7 +94,7 @@ fn events_have_the_published_shape_and_link() {
     let mut parent = Digest::ZERO.to_string();
     for (seq, event) in events.iter().enumerate() {
         let keys: Vec<_> = event.as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(keys.join(" "), "actor_id seq hash parent_hash event_type timestamp data erased");
+        assert_eq!(keys.join(" "), "actor_id seq hash parent_hash event_type timestamp data erased payload_commit");
         assert_eq!((event["seq"].as_u64(), &event["parent_hash"]), (Some(seq as u64), &json!(parent)));
         parent = event["hash"].as_str().unwrap().to_owned();
     }
