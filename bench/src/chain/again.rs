@@ -61,7 +61,7 @@ pub(super) async fn recover(table: &mut Table) -> Result<()> {
         world.try_call(&counter, "inc").await?;
     }
     world.runtime.flush().await?;
-    store.go_down();
+    store.go_down().await;
     drop((store, world));
     let (mut scan, mut recover) = (Vec::new(), Vec::new());
     for _ in 0..RUNS {
@@ -72,7 +72,7 @@ pub(super) async fn recover(table: &mut Table) -> Result<()> {
         let recovered = table::timed_async(world.runtime.recover()).await;
         recover.push(recovered.checked(|all| all.as_ref().is_ok_and(|all| all.actors == ACTORS))?);
         world.runtime.flush().await?;
-        store.go_down();
+        store.go_down().await;
     }
     let limit = table.limit("heads and states, read", ACTORS, scan);
     table.row("recover", ACTORS, recover, limit);
