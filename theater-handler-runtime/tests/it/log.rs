@@ -25,6 +25,9 @@ impl Write for Printed {
 impl Printed {
     /// Prints the actors' lines of this thread, on which the test's actors run as well.
     fn capture() -> (Self, tracing::subscriber::DefaultGuard) {
+        // With a single subscriber `tracing` would ask whichever thread comes first whether a line matters
+        // to anybody; this one sees to it that there are always others. It may be there already.
+        let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry());
         let printed = Self::default();
         let writer = printed.clone();
         let subscriber = tracing_subscriber::fmt()

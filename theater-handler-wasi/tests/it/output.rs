@@ -24,6 +24,9 @@ impl Write for Printed {
 impl Printed {
     /// Prints the lines of this thread, on which the test's actors run as well.
     fn capture() -> (Self, tracing::subscriber::DefaultGuard) {
+        // With a single subscriber `tracing` would ask whichever thread comes first whether a line matters
+        // to anybody; this one sees to it that there are always others. It may be there already.
+        let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry());
         let printed = Self::default();
         let writer = printed.clone();
         let subscriber =
@@ -65,12 +68,12 @@ async fn lines_go_to_the_log_and_into_the_record() {
 #[tokio::test]
 async fn a_flood_is_dropped_and_recorded_without_its_text() {
     let stage = Stage::new();
-    let (printed, _guard) = Printed::capture();
     let clerk = stage.spawn("clerk", &format!("{CLERK}\n[limits]\nlog = \"10KiB/s\"\n")).await.unwrap();
     assert_eq!(stage.ask(&clerk, "flood 40").await, "flooded");
-    let passed = printed.lines().iter().filter(|line| line.contains("xxx")).count();
-    assert!((5..15).contains(&passed), "{passed}");
     let writes = stage.host_calls(clerk.id(), "[method]output-stream.write").await;
+    // From the record: a guest that runs long goes on on another thread, where this test captures nothing.
+    let passed = writes.iter().filter(|write| write["outcome"] == "ok").count();
+    assert!((5..15).contains(&passed), "{passed}");
     let denied: Vec<_> = writes.iter().filter(|write| write["outcome"] == json!({ "denied": "limits.log" })).collect();
     assert!(denied.len() >= 20, "{}", denied.len());
     assert!(
