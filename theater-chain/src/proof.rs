@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Serialize, Serializer};
 
+use crate::linked::{Broken, LinkedPages};
 use crate::merkle::{Prover, leaf, verify_inclusion};
 use crate::note::{Checkpoint, HostKey, Note, PublicKey};
 use crate::{ActorEntry, ChainEvent, ChainStore, Digest, Fault, Payload, StoreError, TheaterId, Verifier, kept};
@@ -98,6 +99,15 @@ pub enum ProveError {
     Store(#[from] StoreError),
 }
 
+impl From<Broken> for ProveError {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Fault(fault) => Self::Broken(fault),
+            Broken::Store(error) => Self::Store(error),
+        }
+    }
+}
+
 impl EventProof {
     /// Reads the chain up to the entry's head, once and in bounded memory, and proves that the event
     /// `seq` is in it; signed where there is a key. Links and hashes are verified on the way.
@@ -185,23 +195,15 @@ async fn read(
     let beginning = kept::beginning(store, entry.id).await?;
     let prover = beginning.and_then(|beginning| Prover::inclusion(seq).after(beginning));
     let mut prover = prover.ok_or(ProveError::NotKept(kept_from))?;
-    let (mut links, mut found) = (Verifier::starting_at(kept_from), None);
-    while links.next_seq() <= entry.head.seq {
-        let due = usize::try_from(entry.head.seq - links.next_seq()).map_or(PAGE, |left| PAGE.min(left + 1));
-        let page = store.events(entry.id, links.next_seq(), due).await?;
-        if page.is_empty() {
-            return Err(Fault { seq: links.next_seq(), reason: "it is missing".to_owned() }.into());
-        }
+    let mut pages = LinkedPages::new(store, entry.id, Verifier::starting_at(kept_from), entry.head, PAGE);
+    let mut found = None;
+    while let Some(page) = pages.next().await? {
         for event in page {
-            links.push(&event)?;
             prover.push(leaf(&[event.hash.as_bytes()]));
             if event.seq == seq {
                 found = Some(event);
             }
         }
-    }
-    if links.head() != Some(entry.head) {
-        return Err(Fault { seq: entry.head.seq, reason: "the stored head has another hash".to_owned() }.into());
     }
     Ok((prover, found))
 }

@@ -345,6 +345,12 @@ pub enum StoreError {
         /// How many are stored.
         stored: u64,
     },
+    /// The host's key did not sign the record as it is, so nothing is added under it.
+    #[error(
+        "the record is not the one that this host signed: {0}; `theater verify` says more, and `theater run --sign-anew` \
+        goes on with the record as it is"
+    )]
+    NotSigned(String),
     /// The store holds something that it cannot read.
     #[error("the store is damaged: {0}")]
     Damaged(String),

@@ -22,6 +22,7 @@ use crate::runtime::TheaterRuntime;
 use crate::shared::Shared;
 use crate::sources::{Sources, SystemSources};
 use crate::tree::Tree;
+use crate::tree_heads::Signer;
 use crate::upgrade::UpgradeCheck;
 
 /// Live instances at once, where nothing else is set. Idle actors beyond that are parked.
@@ -79,6 +80,7 @@ pub struct TheaterRuntimeBuilder {
     sources: Arc<dyn Sources>,
     live: u32,
     host_key: Option<HostKey>,
+    sign_anew: bool,
     compile: compile::Options,
     upgrade_check: Option<Arc<dyn UpgradeCheck>>,
     #[cfg(feature = "testing")]
@@ -95,6 +97,7 @@ impl TheaterRuntimeBuilder {
             sources: Arc::new(SystemSources::new()),
             live: LIVE,
             host_key: None,
+            sign_anew: false,
             compile: compile::Options::default(),
             upgrade_check: None,
             #[cfg(feature = "testing")]
@@ -124,9 +127,21 @@ impl TheaterRuntimeBuilder {
     /// Signs with this key what is recorded: one checkpoint over all chains for each 100 ms in which
     /// something changed, and at the end. Without one nothing is signed. See [`host_key`](crate::host_key)
     /// for a key in a file.
+    ///
+    /// A store whose log of heads this key did not sign up to its end, or whose chains are not those
+    /// that are logged, is refused: recovering and starting actors fails with
+    /// [`StoreError::NotSigned`](theater_chain::StoreError::NotSigned).
     #[must_use]
     pub fn host_key(mut self, key: HostKey) -> Self {
         self.host_key = Some(key);
+        self
+    }
+
+    /// Goes on with a store whose log the host's key did not sign, such as after the key was exchanged:
+    /// whoever says so has verified the record. From here on this key signs it.
+    #[must_use]
+    pub fn sign_anew(mut self) -> Self {
+        self.sign_anew = true;
         self
     }
 
@@ -205,7 +220,8 @@ impl TheaterRuntimeBuilder {
         }
         let journal = Arc::new(journal);
         let host_key = self.host_key.as_ref().map(|key| key.public().hex());
-        let signer = self.host_key.map(|key| (key, self.sources.clone()));
+        let anew = self.sign_anew;
+        let signer = self.host_key.map(|key| Signer { key, anew, sources: self.sources.clone() });
         let engine_record = engine::record(&engine);
         let compiler =
             Compiler::new(engine.clone(), engine_record.config, self.compile, self.sources.clone(), tasks.clone());

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use theater_chain::note::HostKey;
 use theater_chain::{
     ActorIndex, ActorUpdate, Answered, ChainEvent, ChainStore, Commit, Digest, Head, MemoryStore, PendingMessage,
     StoreError, TheaterId, Upgraded,
@@ -15,7 +14,7 @@ use theater_chain::{
 use tokio::sync::{Notify, watch};
 
 use crate::sources::Sources;
-use crate::tree_heads::TreeHeads;
+use crate::tree_heads::{Signer, TreeHeads};
 
 /// Everybody waits while more than this is queued, in bytes.
 const ROOM: usize = 128 << 20;
@@ -102,6 +101,8 @@ struct Queue {
 /// How far the store is.
 #[derive(Clone, Default)]
 struct Progress {
+    /// The writer has begun: it may go on with what the store holds.
+    begun: bool,
     position: u64,
     /// What of it was signed too, or needs not be.
     signed: u64,
@@ -174,6 +175,14 @@ impl Journal {
         };
         self.wake.notify_one();
         position
+    }
+
+    /// Waits until the writer has begun.
+    ///
+    /// # Errors
+    /// It does not go on with what the store holds.
+    pub(crate) async fn begun(&self) -> Result<(), StoreError> {
+        self.wait(|progress| progress.begun).await
     }
 
     /// Waits until everything up to `position` is durable.
@@ -274,17 +283,18 @@ impl Journal {
 
     /// The writer: commits whatever queued up during the commit before, and signs. Ends with the
     /// runtime.
-    pub(crate) async fn write(self: Arc<Self>, signer: Option<(HostKey, Arc<dyn Sources>)>) {
+    pub(crate) async fn write(self: Arc<Self>, signer: Option<Signer>) {
         let found = self.store.actors(None, 1).await;
         let _ = self.began_empty.set(found.is_ok_and(|actors| actors.is_empty()));
         let loaded = match signer {
-            Some((key, sources)) => TreeHeads::load(key, sources, &*self.store).await,
+            Some(signer) => TreeHeads::load(signer, &*self.store).await,
             None => Ok(None),
         };
         let mut heads = match loaded {
             Ok(heads) => heads,
             Err(failure) => return self.failed(failure),
         };
+        self.progress.send_modify(|progress| progress.begun = true);
         loop {
             let (entries, position) = self.take();
             let closed = self.closed.load(Ordering::SeqCst);

@@ -96,6 +96,7 @@ impl TheaterRuntime {
     }
 
     async fn start(&self, manifest: ManifestConfig, origin: Origin) -> Result<ActorHandle, SpawnError> {
+        self.shared.journal.begun().await?;
         let mut id = [0; 16];
         self.shared.sources.fill_random(&mut id);
         let id = TheaterId::from_bytes(id);

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use self::needs::Needs;
 use crate::data::{EventData, Pruned};
+use crate::linked::{Broken, LinkedPages};
 use crate::merkle::leaf;
 use crate::{
     ActorEntry, ActorUpdate, ChainEvent, ChainStore, Commit, DroppedEvents, Fault, StoreError, TheaterId, Verifier,
@@ -59,6 +60,15 @@ pub enum PruneError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<Broken> for PruneError {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Fault(fault) => Self::Broken(fault),
+            Broken::Store(error) => Self::Store(error),
+        }
+    }
 }
 
 fn most(highest: Option<u64>) -> String {
@@ -114,14 +124,10 @@ pub async fn prune(
     let mut tree = kept::beginning(store, actor).await?.ok_or(PruneError::Unknown(first))?;
     let needs = Needs::read(store, entry).await?;
     let mut least = (entry.index.started, Need::Incarnation);
-    let (mut links, mut parent_hash, mut states) = (Verifier::starting_at(first), None, states::Named::default());
-    while links.next_seq() <= entry.head.seq {
-        let page = store.events(actor, links.next_seq(), PAGE).await?;
-        if page.is_empty() {
-            return Err(Fault { seq: links.next_seq(), reason: "it is missing".into() }.into());
-        }
+    let mut pages = LinkedPages::new(store, actor, Verifier::starting_at(first), entry.head, PAGE);
+    let (mut parent_hash, mut states) = (None, states::Named::default());
+    while let Some(page) = pages.next().await? {
         for event in &page {
-            links.push(event)?;
             if let Some(need) = needs.of(event).filter(|(from, _)| *from < least.0) {
                 least = need;
             }
@@ -131,17 +137,14 @@ pub async fn prune(
                 states.dropped(event);
             }
         }
-        on_progress(links.next_seq() - first);
-    }
-    if links.head() != Some(entry.head) {
-        return Err(Fault { seq: entry.head.seq, reason: "the stored head has another hash".into() }.into());
+        on_progress(pages.next_seq() - first);
     }
     let (least, why) = least;
     let (true, Some(parent_hash)) = (kept_from <= least, parent_hash) else {
         let highest = least.checked_sub(1).filter(|highest| *highest >= first);
         return Err(PruneError::Needed { seq: least, why, highest });
     };
-    let states = states.unneeded(store, actor, kept_from, links.next_seq() - first, on_progress).await?;
+    let states = states.unneeded(store, actor, kept_from, pages.next_seq() - first, on_progress).await?;
     let data = Pruned { kept_from, parent_hash, dropped: kept_from - first, frontier: tree.peaks().to_vec() };
     let event = ChainEvent::following(Some(&entry.head), Pruned::TYPE, now, data.encode(), None);
     let dropped = Dropped { actor, events: data.dropped, states: states.len(), kept_from };

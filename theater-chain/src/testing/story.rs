@@ -25,6 +25,8 @@ pub struct Story {
     pub index: ActorIndex,
     batch: Commit,
     clock: u64,
+    /// The public key under which its starts are recorded, in hex.
+    pub host_key: Option<String>,
 }
 
 impl Story {
@@ -40,7 +42,7 @@ impl Story {
             upgraded: None,
         };
         let id = TheaterId::from_bytes([id; 16]);
-        Self { id, stored: None, head: None, index, batch: Commit::default(), clock: 1_700_000_000_000 }
+        Self { id, stored: None, head: None, index, batch: Commit::default(), clock: 1_700_000_000_000, host_key: None }
     }
 
     pub fn child_of(id: u8, parent: TheaterId) -> Self {
@@ -122,7 +124,7 @@ impl Story {
                 permissions: serde_json::json!({ "max": 3, "files": ["*.toml"] }),
             }],
             engine: EngineRecord { wasmtime: "48.0.8".into(), config: Digest([4; 32]), target: "x86_64".into() },
-            host_key: None,
+            host_key: self.host_key.clone(),
             restart_state: restart,
             state_hash,
         };

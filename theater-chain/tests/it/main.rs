@@ -14,6 +14,7 @@ mod note;
 mod proof;
 mod prune;
 mod signed;
+mod signed_log;
 mod tampering;
 
 use std::sync::Arc;

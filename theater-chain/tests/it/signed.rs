@@ -9,12 +9,12 @@ use theater_chain::{
     TheaterId, TreeUpdate, Trust, Verification,
 };
 
-fn key() -> HostKey {
+pub(super) fn key() -> HostKey {
     HostKey::from_seed(&[9; 32])
 }
 
 /// The commits of two lives, signed after each.
-fn commits() -> Vec<Commit> {
+pub(super) fn commits() -> Vec<Commit> {
     let mut tree = Frontier::new();
     let mut commits = Vec::new();
     let mut stories = [Story::new(1), Story::new(2)];
@@ -35,7 +35,7 @@ fn commits() -> Vec<Commit> {
     commits
 }
 
-async fn stored(commits: Vec<Commit>) -> MemoryStore {
+pub(super) async fn stored(commits: Vec<Commit>) -> MemoryStore {
     let store = MemoryStore::new();
     for commit in commits {
         store.commit(commit).await.unwrap();
@@ -74,7 +74,7 @@ fn changed(change: impl Fn(usize, &mut Commit)) -> Vec<Commit> {
 }
 
 /// The chain written anew from this event on, each hash made right.
-fn rewritten(commits: &mut [Commit], actor: TheaterId, from: u64) {
+pub(super) fn rewritten(commits: &mut [Commit], actor: TheaterId, from: u64) {
     let mut head: Option<Head> = None;
     for commit in commits {
         for update in &mut commit.actors {

@@ -33,6 +33,11 @@ pub(crate) struct RunArgs {
     /// Print each answer as base64 text: any bytes on one line.
     #[arg(long, requires = "send")]
     pub(crate) json: bool,
+    /// Go on with a record that the key of the folder, host.key, did not sign up to its end, and sign it
+    /// with that key from here on: after the key was exchanged or lost, or what was signed was removed.
+    /// Without it such a record is refused. `theater verify` it before, with the old key (--key).
+    #[arg(long)]
+    pub(crate) sign_anew: bool,
     #[command(flatten)]
     pub(crate) cache: CacheArgs,
 }

@@ -61,7 +61,8 @@ async fn tree(
     // First of all, so that no signal finds the process half set up.
     let mut signals = Signals::listen()?;
     let store = SqliteStore::open(&dir)?;
-    let runtime = builder.store(store).host_key(host_key::read_or_make(&dir)?).build()?;
+    let builder = builder.store(store).host_key(host_key::read_or_make(&dir)?);
+    let runtime = if args.sign_anew { builder.sign_anew().build()? } else { builder.build()? };
     let socket = Socket::serve(&dir, &runtime);
     let outcome = match start(&runtime, manifest, &mut signals, &dir).await? {
         Some(root) => {

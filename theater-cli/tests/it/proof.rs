@@ -57,6 +57,60 @@ fn a_key_that_others_may_read_is_refused() {
     place.yes(&["verify"]);
 }
 
+/// A copy of the folder of a run, changed.
+fn copied(place: &Place, name: &str, sql: &str) -> String {
+    let (from, to) = (place.path().join(".theater"), place.path().join(name));
+    fs::create_dir(&to).unwrap();
+    fs::copy(from.join("theater.db"), to.join("theater.db")).unwrap();
+    fs::copy(from.join("host.key"), to.join("host.key")).unwrap();
+    rusqlite::Connection::open(to.join("theater.db")).unwrap().execute_batch(sql).unwrap();
+    name.to_owned()
+}
+
+#[test]
+fn what_the_key_did_not_sign_is_not_gone_on_with_unless_that_is_said() {
+    let place = ran();
+    let newest = "(SELECT max(position) FROM events)";
+    for (name, sql, said, verifies) in [
+        ("same", String::new(), "", true),
+        ("lost", "DELETE FROM tree_heads".into(), "no checkpoint of theater/", true),
+        ("other", String::new(), "no checkpoint of theater/", true),
+        (
+            "empty",
+            "DELETE FROM head_log; DELETE FROM tree_heads;
+            UPDATE head_log_end SET size = 0, peaks = x'', position = 0"
+                .into(),
+            "and nothing here is signed",
+            true,
+        ),
+        (
+            "cut",
+            format!(
+                "DELETE FROM events WHERE position = {newest};
+                UPDATE actors SET ended = NULL, (head_seq, head_hash, head_position) =
+                (SELECT seq, hash, position FROM events WHERE position = {newest})"
+            ),
+            "as signed",
+            false,
+        ),
+    ] {
+        let data = copied(&place, name, &sql);
+        if name == "other" {
+            fs::remove_file(place.path().join("other/host.key")).unwrap();
+        }
+        let run = ["run", "counter.toml", "--send", "requests", "--data", &data];
+        if !said.is_empty() {
+            let refused = place.theater(&run);
+            assert_eq!((refused.status, &*refused.out), (Some(2), ""), "{name}: {refused:?}");
+            assert!(refused.err.contains("is not the one that this host signed"), "{name}: {refused:?}");
+            assert!(refused.err.contains(said) && refused.err.contains("--sign-anew"), "{name}: {refused:?}");
+            place.yes(&[&run[..], &["--sign-anew"]].concat());
+        }
+        place.yes(&run);
+        assert_eq!(place.theater(&["verify", "--data", &data]).status, Some(i32::from(!verifies)), "{name}");
+    }
+}
+
 #[test]
 fn a_kept_checkpoint_finds_a_cut_tail() {
     let place = ran();

@@ -94,6 +94,7 @@ impl TheaterRuntime {
         if let Some(actor) = self.shared.tree.all().first() {
             return Err(RecoverError::Running(actor.label()));
         }
+        self.shared.journal.begun().await?;
         let record = Record::read(&self.shared).await?;
         record.go_on(&self.shared).await
     }
