@@ -248,3 +248,33 @@ async fn what_cannot_be_forked_is_said_in_one_sentence() {
     assert_eq!(world.recorded().await.len(), before);
     world.close().await;
 }
+
+#[tokio::test]
+async fn a_fork_has_the_version_of_the_actor_where_it_was_forked() {
+    let world = World::new(&["tally"]);
+    let tally = world.spawn("tally").await;
+    let next = |version: &str| {
+        let bytes = std::fs::read(theater_build::testing::component("tally-next")).unwrap();
+        theater::Upgrade::new(bytes).version(version)
+    };
+    world.ask(&tally, "add 2").await;
+    let first = newest(&world, &tally, "state_updated").await;
+    world.runtime.upgrade_actor(tally.id(), next("0.2.0")).await.unwrap();
+    let second = newest(&world, &tally, "actor_upgraded").await;
+    world.runtime.roll_back_actor(tally.id()).await.unwrap();
+    let third = newest(&world, &tally, "actor_rolled_back").await;
+    for (seq, version) in [(first, "0.1.0"), (second, "0.2.0"), (third, "0.1.0")] {
+        let fork = world.runtime.fork_actor(at(&tally, seq)).await.unwrap();
+        // A fork of it, after it was restarted from its record.
+        world.runtime.stop_actor(fork.id()).await.unwrap();
+        let again = world.runtime.fork_actor(at(&fork, 1)).await.unwrap();
+        for fork in [fork, again] {
+            // It migrates nothing, whichever state there is.
+            let bytes = std::fs::read(theater_build::testing::component("tally")).unwrap();
+            let upgrade = theater::Upgrade::new([&bytes[..], b"\x00\x05\x04note"].concat()).version("9");
+            let upgraded = world.runtime.upgrade_actor(fork.id(), upgrade).await.unwrap();
+            assert_eq!(upgraded.old_version, version, "{seq}");
+        }
+    }
+    world.close().await;
+}

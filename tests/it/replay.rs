@@ -2,6 +2,7 @@
 //! and of records in which one thing is not as it was.
 
 mod mutations;
+mod tail;
 mod upgraded;
 
 use std::sync::Arc;

@@ -148,5 +148,7 @@ fn sentence(label: &str, upgraded: &Upgraded) -> String {
             Some(diverged) => format!("; its last calls do something else: {diverged}"),
         },
     };
-    format!("upgraded {label} {from_to} at event {seq}: {state}{replayed}")
+    let unchecked = checked.as_ref().and_then(|checked| checked.unchecked.as_ref());
+    let unchecked = unchecked.map_or_else(String::new, |what| format!("; not checked: {what}"));
+    format!("upgraded {label} {from_to} at event {seq}: {state}{replayed}{unchecked}")
 }

@@ -1,6 +1,6 @@
 //! Host calls, answered from the record: params are compared first, and no host function ever runs.
 
-use theater_chain::data::{Data, HostCall, HostCallBegun, Outcome};
+use theater_chain::data::{Data, Effect, HostCall, HostCallBegun, Outcome};
 use theater_chain::{ChainEvent, Digest, payload};
 
 use crate::guest::{Guest, OpenCall, Stop};
@@ -43,8 +43,11 @@ impl OpenCall {
         // Without the logs the numbers are others.
         let numbered = |recorded: u32| if loose { recorded } else { made };
         let begun = match self.record.peek_in_call().await? {
-            Some(Step { event, data: Some(Data::HostCallBegun(begun)) }) => {
+            Some(Step { event, data: Some(Data::HostCallBegun(begun)), .. }) => {
                 let HostCallBegun { ordinal: recorded, interface, function, .. } = begun;
+                if begun.effect == Effect::Read {
+                    return Err(different(damaged(event, "an effect, since it says that it began", "none")));
+                }
                 compare(event, (*recorded, interface, function), site, numbered(*recorded), params)?;
                 self.record.take().await?;
                 true
@@ -55,8 +58,8 @@ impl OpenCall {
         if begun && self.record.is_cut(|error| engine.reproduce(error)).await? {
             return Err(Stop::Cut); // the process went down while it ran
         }
-        let event = match self.record.peek_in_call().await? {
-            Some(Step { event, data: Some(Data::HostCall(call)) }) => {
+        let outcome = match self.record.peek_in_call().await? {
+            Some(Step { event, data: Some(Data::HostCall(call)), .. }) => {
                 let HostCall { ordinal: recorded, interface, function, .. } = call;
                 if begun
                     && (*recorded, &**interface, &**function)
@@ -67,12 +70,17 @@ impl OpenCall {
                 } else if !begun {
                     compare(event, (*recorded, interface, function), site, numbered(*recorded), params)?;
                 }
+                if !begun && (call.effect != Effect::Read || call.outcome == Outcome::Interrupted) {
+                    return Err(different(damaged(event, "that it began, since it has an effect", "that it ended")));
+                }
+                if matches!(call.outcome, Outcome::Trap | Outcome::Abandoned) && field(event, "result")?.is_some() {
+                    return Err(different(damaged(event, "no answer, since it did not return", "one")));
+                }
                 call.outcome.clone()
             }
             Some(step) => return Err(different(unrecorded(step, site, params))),
             None => return Err(Stop::Cut),
         };
-        let outcome = event;
         let Some(step) = self.record.take().await? else { return Err(Stop::Cut) };
         if self.record.is_cut(|error| engine.reproduce(error)).await? {
             return Err(Stop::Cut);

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use theater::Limits;
-use theater_chain::data::{Call, Data, ErrorType};
-use theater_chain::{ChainEvent, Digest, TheaterId};
+use theater::{ActorError, Limits};
+use theater_chain::data::{Call, Data};
+use theater_chain::{ChainEvent, Digest, TheaterId, codec};
 use wasmtime::component::Val;
 
 use crate::answer::field;
 use crate::guest::{Engines, Live, OpenCall, SLICE, Stop};
 use crate::link::{ActorExport, Linked, unversioned};
-use crate::outcome::{self, Failed, Made, Returned, backtrace, over_limits};
+use crate::outcome::{self, Failed, Made, Returned, backtrace};
 use crate::record::{Halt, Record, Step};
 use crate::report::{Divergence, Failure};
 use crate::shape::Shape;
@@ -78,7 +78,7 @@ impl Maker<'_> {
                 Err(Stop::Halt(halt)) => return Err(halt),
                 Err(Stop::Unreplayable(why)) => return Ok((record, Ran::Unreplayable(why))),
                 Err(Stop::Cut) => match record.peek_in_call().await? {
-                    Some(Step { event: dropped, data: Some(Data::InstanceDropped(_)) }) => {
+                    Some(Step { event: dropped, data: Some(Data::InstanceDropped(_)), .. }) => {
                         let passed = dropped.seq;
                         *live = None;
                         record.call_again(event, passed);
@@ -163,37 +163,31 @@ impl Maker<'_> {
     /// What the core makes of an answer.
     fn judged(&self, call: &Call, returned: Returned) -> Made {
         if !returned.ok && is_init(call) {
-            return Made::Failed(Failed::new(ErrorType::InitFailed, "init answered err".to_owned()));
+            let text = codec::decode::<Result<(), String>>(&returned.result).ok().and_then(Result::err);
+            return Made::Failed(Failed::new(ActorError::init_answered(&text.unwrap_or_default())));
         }
         let state = if returned.ok { returned.state.as_deref() } else { None };
         // Of an `err` the text alone counts.
-        let len = if returned.ok { &returned.result[..] } else { &returned.result[err_head(&returned.result)..] };
-        match over_limits(self.limits, state, len) {
-            Some(failed) => Made::Failed(failed),
+        let answer = if returned.ok { &returned.result[..] } else { &returned.result[err_head(&returned.result)..] };
+        match ActorError::exceeding(self.limits, state, answer) {
+            Some(error) => Made::Failed(Failed::new(error)),
             None => Made::Returned(returned),
         }
     }
 
     fn compare(&self, step: &Step, call: &Call, export: &ActorExport, made: Made) -> Result<Ran, Halt> {
-        let Step { event, data } = step;
+        let Step { event, data, .. } = step;
         match (made, data) {
             (Made::Failed(failed), Some(Data::ActorErrorData(error)))
-                if failed.is(error, self.moved) && (self.migrated || error.state_hash == self.state_hash) =>
+                if failed.is(event, error, self.moved, self.engines)
+                    && (self.migrated || error.state_hash == self.state_hash) =>
             {
                 let what = outcome::error_text(event, error);
                 let (seq, function, backtrace) = (event.seq, name(call), failed.backtrace);
                 Ok(Ran::Failed(Failure { seq, function, what, backtrace }))
             }
             (Made::Returned(returned), Some(Data::StateUpdated(_) | Data::CallReturned(_)))
-                if outcome::is_event(
-                    event,
-                    &returned.event(self.actor, self.state_hash, call.message_id.as_deref()),
-                ) =>
-            {
-                Ok(Ran::Ended(if returned.ok { returned.state } else { self.state.map(<[u8]>::to_vec) }))
-            }
-            (Made::Returned(returned), Some(Data::StateUpdated(_) | Data::CallReturned(_)))
-                if self.migrated && field(event, "result")?.unwrap_or(NIL) == returned.result =>
+                if self.is_end(step, call, &returned)? =>
             {
                 Ok(Ran::Ended(if returned.ok { returned.state } else { self.state.map(<[u8]>::to_vec) }))
             }
@@ -206,6 +200,17 @@ impl Maker<'_> {
                 Err(Halt::Diverged(Box::new(divergence)))
             }
         }
+    }
+
+    /// Whether the call ended so. Of another component the state is not compared, and then the event need
+    /// not be of the same type.
+    fn is_end(&self, Step { event, data, .. }: &Step, call: &Call, returned: &Returned) -> Result<bool, Halt> {
+        if !self.migrated {
+            let made = returned.event(self.actor, self.state_hash, call.message_id.as_deref());
+            return Ok(outcome::is_event(event, &made));
+        }
+        let ok = !matches!(data, Some(Data::CallReturned(recorded)) if !recorded.ok);
+        Ok(ok == returned.ok && (event.is_erased() || field(event, "result")?.unwrap_or(NIL) == returned.result))
     }
 
     /// What the record has where the call ended, as text.
@@ -317,7 +322,7 @@ fn no_resources(_: u32, _: u32) -> wasmtime::Result<Val> {
 }
 
 /// Whether the call is the one of which an `err` fails the actor.
-fn is_init(call: &Call) -> bool {
+pub(crate) fn is_init(call: &Call) -> bool {
     unversioned(&call.interface) == "theater:simple/actor" && call.function == "init"
 }
 

@@ -45,6 +45,16 @@ pub enum ReplayError {
         /// The newest event.
         newest: u64,
     },
+    /// The component of an upgrade makes no state of a recorded one.
+    #[error("the state that actor {actor} had at event {seq} cannot be migrated: {reason}")]
+    Migrate {
+        /// The actor.
+        actor: TheaterId,
+        /// The event from which on its calls were to be made again.
+        seq: u64,
+        /// Why, in a sentence.
+        reason: String,
+    },
     /// The engine cannot run wasm on this machine.
     #[error("the wasm engine: {0}")]
     Engine(String),

@@ -28,12 +28,14 @@ mod answer;
 mod call;
 mod decode;
 mod encode;
+mod entry;
 mod error;
 mod guest;
 mod json;
 #[cfg(test)]
 mod kinds;
 mod link;
+mod lives;
 mod machine;
 mod migrate;
 mod names;

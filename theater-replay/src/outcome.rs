@@ -1,15 +1,18 @@
 //! How a guest call ends: as recorded, as made again, and whether the two are one.
 
 use heck::ToKebabCase as _;
-use theater::Limits;
+use theater::ActorError;
 use theater_chain::data::{ActorErrorData, CallReturned, Data, ErrorType, EventData as _, StateUpdated};
 use theater_chain::{ChainEvent, Digest, TheaterId, codec, payload};
 use wasmtime::{Trap, WasmBacktrace};
 
-use crate::guest::Endless;
+use crate::guest::{Endless, Engines};
 use crate::record::Step;
 use crate::shape::Shape;
 use crate::text;
+
+/// From this length on, in bytes, what is said of a failure is cut.
+const LONGEST: usize = 16 << 10;
 
 /// How a call that was made again ended.
 pub(crate) enum Made {
@@ -35,14 +38,27 @@ pub(crate) struct Failed {
     pub(crate) wasm_offset: Option<u64>,
     /// Where the function starts that trapped.
     starts: Option<u64>,
+    /// Where it ends, if it trapped at its start.
+    ends: Option<u64>,
     pub(crate) said: String,
+    /// That is all that is said of it; else something may stand around it that nothing here knows.
+    whole: bool,
     pub(crate) backtrace: Vec<String>,
 }
 
 impl Failed {
     /// A failure without a trap.
-    pub(crate) fn new(kind: ErrorType, said: String) -> Self {
-        Self { kind, trap_code: None, wasm_offset: None, starts: None, said, backtrace: Vec::new() }
+    pub(crate) fn new(error: ActorError) -> Self {
+        Self {
+            kind: error.kind,
+            trap_code: None,
+            wasm_offset: None,
+            starts: None,
+            ends: None,
+            said: error.message,
+            whole: true,
+            backtrace: Vec::new(),
+        }
     }
 
     /// Classified as the core does it live; host functions cannot fail here.
@@ -54,12 +70,15 @@ impl Failed {
             (Some(_), None) => ErrorType::Trap,
             (None, None) => ErrorType::HostCallFailed,
         };
+        let (wasm_offset, starts) = (offset(error), start(error));
         Self {
             kind,
             trap_code: trap.map(|trap| format!("{trap:?}").to_kebab_case()),
-            wasm_offset: offset(error),
-            starts: start(error),
-            said: error.root_cause().to_string(),
+            wasm_offset,
+            starts,
+            ends: if wasm_offset == starts { end(error) } else { None },
+            said: refused.map_or_else(|| error.root_cause().to_string(), |bytes| format!("{bytes} bytes")),
+            whole: false,
             backtrace: backtrace(error),
         }
     }
@@ -71,32 +90,29 @@ impl Failed {
 
     /// Whether it is the failure that is recorded. A trap has the same code at the same place; `moved`
     /// says that the component is another one, in which places mean nothing.
-    pub(crate) fn is(&self, recorded: &ActorErrorData, moved: bool) -> bool {
-        self.kind == recorded.error
-            && (self.kind != ErrorType::Trap
-                || (self.trap_code == recorded.trap_code && (moved || self.is_at(recorded.wasm_offset))))
+    pub(crate) fn is(&self, event: &ChainEvent, recorded: &ActorErrorData, moved: bool, engines: Engines) -> bool {
+        let traps = matches!(self.kind, ErrorType::Trap | ErrorType::MemoryLimit);
+        let same_trap = || self.trap_code == recorded.trap_code && self.is_at(recorded.wasm_offset);
+        let says = match message(event) {
+            _ if event.is_erased() => true,
+            Some(message) if self.whole => message == self.said,
+            // The rest is in the engine's words, and in those of a component that is not there.
+            Some(_) if moved || engines == Engines::Different => true,
+            // It was cut, with what the guest had said before.
+            Some(message) if message.len() >= LONGEST => true,
+            Some(message) => message.contains(&self.said),
+            None => false,
+        };
+        self.kind == recorded.error && says && (!traps || moved || same_trap())
     }
 
     /// Whether it trapped at this place. Of a trap that a function's entry leads to at once the compiler
     /// makes two: one taken by the check for a tick at the entry, and placed there; and its own, which
     /// is reached where the tick was due and the guest gave way. Which one it is depends on time.
     fn is_at(&self, recorded: Option<u64>) -> bool {
-        let within = || recorded >= self.starts && self.starts.is_some();
+        let within = || recorded >= self.starts && self.starts.is_some() && recorded <= self.ends;
         self.wasm_offset == recorded || recorded == self.starts || (self.wasm_offset == self.starts && within())
     }
-}
-
-/// The limits that a call that returned may still exceed.
-pub(crate) fn over_limits(limits: &Limits, state: Option<&[u8]>, result: &[u8]) -> Option<Failed> {
-    let size = state.map_or(0, <[u8]>::len);
-    let said = if size > limits.state {
-        format!("a state of {size} bytes")
-    } else if result.len() > limits.result {
-        format!("an answer of {} bytes", result.len())
-    } else {
-        return None;
-    };
-    Some(Failed::new(ErrorType::StateLimit, said))
 }
 
 /// The guest's functions where it trapped or called the host, the innermost first.
@@ -121,6 +137,16 @@ fn offset(error: &wasmtime::Error) -> Option<u64> {
 fn start(error: &wasmtime::Error) -> Option<u64> {
     let frame = error.downcast_ref::<WasmBacktrace>()?.frames().first()?;
     Some(frame.module_offset()?.checked_sub(frame.func_offset()?)? as u64)
+}
+
+/// The last place in the function that trapped.
+fn end(error: &wasmtime::Error) -> Option<u64> {
+    let frame = error.downcast_ref::<WasmBacktrace>()?.frames().first()?;
+    let (module, index) = (frame.module(), frame.func_index());
+    let function = module.functions().find(|function| function.index.as_u32() == index)?;
+    let code = function.offset..function.offset + function.len;
+    let places = module.address_map()?.filter(|(at, _)| code.contains(at));
+    places.filter_map(|(_, place)| place).max().map(u64::from)
 }
 
 impl Returned {
@@ -186,9 +212,13 @@ pub(crate) fn recorded(step: &Step) -> String {
 
 /// A recorded failure as text.
 pub(crate) fn error_text(event: &ChainEvent, error: &ActorErrorData) -> String {
+    failure_text(error.error, error.trap_code.as_deref(), error.wasm_offset, message(event).as_deref())
+}
+
+/// What a recorded failure says.
+fn message(event: &ChainEvent) -> Option<String> {
     let message = crate::answer::field(event, "message").ok().flatten();
-    let message = message.and_then(|message| codec::decode::<String>(message).ok());
-    failure_text(error.error, error.trap_code.as_deref(), error.wasm_offset, message.as_deref())
+    message.and_then(|message| codec::decode(message).ok())
 }
 
 fn failure_text(kind: ErrorType, trap_code: Option<&str>, offset: Option<u64>, said: Option<&str>) -> String {

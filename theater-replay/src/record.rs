@@ -4,9 +4,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use theater::EXITED;
 use theater_chain::data::{ActorErrorData, Data, DropReason, InstanceDropped};
-use theater_chain::{ChainEvent, ChainStore, Payload, TheaterId};
+use theater_chain::verify::Structure;
+use theater_chain::{ChainEvent, ChainStore, Digest, Head, Payload, TheaterId, codec};
 
+use crate::answer::field;
 use crate::error::ReplayError;
 use crate::link::unversioned;
 use crate::report::Divergence;
@@ -34,6 +37,40 @@ impl<E: Into<ReplayError>> From<E> for Halt {
 pub(crate) struct Step {
     pub(crate) event: ChainEvent,
     pub(crate) data: Option<Data>,
+    /// The event right before it says that the actor begins to end.
+    ending: bool,
+}
+
+impl Step {
+    /// Whether it ends a call in which the guest exited, with an `err` that the guest did not answer.
+    pub(crate) fn is_exit(&self) -> bool {
+        let is_err = matches!(&self.data, Some(Data::CallReturned(returned)) if !returned.ok);
+        let text = || {
+            let result = field(&self.event, "result").ok().flatten();
+            result.and_then(|result| codec::decode::<Result<(), String>>(result).ok()?.err())
+        };
+        self.ending && is_err && (self.event.is_erased() || text().is_some_and(|text| text == EXITED))
+    }
+}
+
+/// The last event that is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Last {
+    seq: u64,
+    /// Its hash, where something else says it.
+    hash: Option<Digest>,
+}
+
+impl From<Head> for Last {
+    fn from(head: Head) -> Self {
+        Self { seq: head.seq, hash: Some(head.hash) }
+    }
+}
+
+impl From<u64> for Last {
+    fn from(seq: u64) -> Self {
+        Self { seq, hash: None }
+    }
 }
 
 /// Called with the seq of events as they are passed.
@@ -43,14 +80,18 @@ pub(crate) type Progress = Box<dyn FnMut(u64) + Send + Sync>;
 pub(crate) struct Record {
     store: Arc<dyn ChainStore>,
     actor: TheaterId,
-    /// The seq after the last event that is looked at.
-    end: u64,
+    last: Last,
     /// The next event to read from the store.
     next: u64,
     page: VecDeque<ChainEvent>,
     ahead: Option<Step>,
-    /// The event before the one ahead, where it was read.
-    before: Option<(u64, theater_chain::Digest)>,
+    /// The hash of the event before the one to read, where that was read.
+    before: Option<Digest>,
+    /// The last event that was read says that the actor begins to end.
+    ending: bool,
+    /// What the events tell so far, up to the one before `told`.
+    structure: Structure,
+    told: u64,
     /// Recoveries up to here were passed in the open call.
     passed: Option<u64>,
     /// The seq after the last event that was taken.
@@ -65,17 +106,20 @@ impl Record {
         store: Arc<dyn ChainStore>,
         actor: TheaterId,
         from: u64,
-        end: u64,
+        last: impl Into<Last>,
         progress: Option<Progress>,
     ) -> Self {
         Self {
             store,
             actor,
-            end,
+            last: last.into(),
             next: from,
             page: VecDeque::new(),
             ahead: None,
-            before: None,
+            before: (from == 0).then_some(Digest::ZERO),
+            ending: false,
+            structure: Structure::new(actor, from == 0),
+            told: from,
             passed: None,
             at: from,
             progress,
@@ -115,20 +159,52 @@ impl Record {
     }
 
     async fn read(&mut self) -> Result<Option<Step>, Halt> {
-        if self.page.is_empty() && self.next < self.end {
-            let max = usize::try_from(self.end - self.next).unwrap_or(usize::MAX).min(PAGE);
-            self.page = self.store.events(self.actor, self.next, max).await?.into();
+        if self.page.is_empty() && self.next <= self.last.seq {
+            let left = usize::try_from(self.last.seq - self.next).unwrap_or(usize::MAX).saturating_add(1);
+            self.page = self.store.events(self.actor, self.next, left.min(PAGE)).await?.into();
+            if self.page.is_empty() {
+                return Err(Halt::Diverged(Box::new(missing(self.next, self.last.seq))));
+            }
         }
         let Some(event) = self.page.pop_front() else { return Ok(None) };
-        self.next = event.seq + 1;
-        if let Some(fault) = fault_of(&event, self.before) {
+        if let Some(fault) = self.fault_of(&event) {
             return Err(Halt::Diverged(Box::new(fault)));
         }
-        self.before = Some((event.seq, event.hash));
-        match Data::decode(&event.event_type, &event.data) {
-            Ok(data) => Ok(Some(Step { event, data })),
-            Err(error) => Err(Halt::Diverged(Box::new(damaged(&event, "data that can be read", &error.to_string())))),
+        let diverged = |fault| Halt::Diverged(Box::new(fault));
+        let data = Data::decode(&event.event_type, &event.data)
+            .map_err(|error| diverged(damaged(&event, "data that can be read", &error.to_string())))?;
+        if event.seq == self.told {
+            self.structure
+                .push(&event, data.as_ref())
+                .map_err(|reason| diverged(damaged(&event, "an event that can follow those before it", &reason)))?;
+            self.told += 1;
         }
+        (self.next, self.before) = (event.seq + 1, Some(event.hash));
+        let ending = std::mem::replace(&mut self.ending, matches!(data, Some(Data::ActorEnding(_))));
+        Ok(Some(Step { event, data, ending }))
+    }
+
+    /// What is wrong with an event itself.
+    fn fault_of(&self, event: &ChainEvent) -> Option<Divergence> {
+        if event.seq != self.next {
+            return Some(damaged(event, &format!("event {}", self.next), &format!("event {}", event.seq)));
+        }
+        if let Some(hash) = self.before.filter(|hash| event.parent_hash != *hash) {
+            return Some(damaged(event, &format!("the parent hash {hash}"), &event.parent_hash.to_string()));
+        }
+        let computed = event.computed_hash();
+        if computed != event.hash {
+            let expected = format!("content with the hash {}", event.hash);
+            return Some(damaged(event, &expected, &format!("the hash {computed}")));
+        }
+        if let Some(head) = self.last.hash.filter(|head| event.seq == self.last.seq && event.hash != *head) {
+            return Some(damaged(event, &format!("the head {head}"), &format!("the hash {computed}")));
+        }
+        let intact = event
+            .payload
+            .as_ref()
+            .is_none_or(|payload| Some(payload.commit()) == event.payload_commit && Payload::is_intact(payload));
+        (!intact).then(|| damaged(event, "the payload of its commit", "another payload"))
     }
 
     /// The next event that belongs to the open call. Those on the way, which have nothing to do with
@@ -169,7 +245,7 @@ impl Record {
     pub(crate) fn call_again(&mut self, call: &ChainEvent, passed: u64) {
         (self.page, self.ahead) = (VecDeque::new(), None);
         self.next = call.seq + 1;
-        self.before = Some((call.seq, call.hash));
+        (self.before, self.ending) = (Some(call.hash), false);
         self.passed = Some(passed);
     }
 
@@ -186,11 +262,9 @@ impl Record {
         })
     }
 
-    /// Whether the call ends here with an `err` that the guest did not answer: after a host call that
-    /// did not return, since the guest exited in it.
+    /// Whether the call ends here since the guest exited in it.
     pub(crate) async fn is_exit(&mut self) -> Result<bool, Halt> {
-        let step = self.peek_in_call().await?;
-        Ok(matches!(step, Some(Step { data: Some(Data::CallReturned(returned)), .. }) if !returned.ok))
+        Ok(self.peek_in_call().await?.is_some_and(Step::is_exit))
     }
 }
 
@@ -199,25 +273,16 @@ pub(crate) fn is_log(interface: &str, function: &str) -> bool {
     unversioned(interface) == "theater:simple/runtime" && function == "log"
 }
 
-/// What is wrong with an event itself.
-fn fault_of(event: &ChainEvent, before: Option<(u64, theater_chain::Digest)>) -> Option<Divergence> {
-    if let Some((seq, hash)) = before {
-        if event.seq != seq + 1 {
-            return Some(damaged(event, &format!("event {}", seq + 1), &format!("event {}", event.seq)));
-        }
-        if event.parent_hash != hash {
-            return Some(damaged(event, &format!("the parent hash {hash}"), &event.parent_hash.to_string()));
-        }
+/// The store has no events from this one on.
+fn missing(seq: u64, last: u64) -> Divergence {
+    Divergence {
+        seq,
+        function: String::new(),
+        expected: format!("events up to {last}"),
+        actual: "nothing; the record is damaged: see `theater verify`".to_owned(),
+        backtrace: Vec::new(),
+        failed: false,
     }
-    let computed = event.computed_hash();
-    if computed != event.hash {
-        return Some(damaged(event, &format!("content with the hash {}", event.hash), &format!("the hash {computed}")));
-    }
-    let intact = event
-        .payload
-        .as_ref()
-        .is_none_or(|payload| Some(payload.commit()) == event.payload_commit && Payload::is_intact(payload));
-    (!intact).then(|| damaged(event, "the payload of its commit", "another payload"))
 }
 
 /// An event that is not one of a chain as it was written.

@@ -7,16 +7,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use theater::engine;
-use theater_chain::data::{ActorStarted, Data, EngineRecord, EventData as _};
-use theater_chain::{ChainEvent, ChainStore, Digest, StoreError, TheaterId, newest};
+use theater_chain::data::EngineRecord;
+use theater_chain::{ChainStore, Digest, TheaterId};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use crate::entry::standing;
 use crate::error::ReplayError;
 use crate::link::Linked;
-use crate::machine::{Machine, Standing, stored_state};
-use crate::record::{Halt, Progress, Record};
-use crate::report::{Replay, State};
+use crate::machine::Machine;
+use crate::record::{Halt, Last, Progress, Record};
+use crate::report::Replay;
 
 /// Linked components that are kept.
 const KEPT: usize = 64;
@@ -106,25 +107,21 @@ impl Replayer {
         let kept = store.kept_from(actor).await?;
         let newest = entry.head.seq;
         let Some(until) = part.until else {
-            let record = Record::new(store.clone(), actor, kept, newest + 1, part.progress);
+            let record = Record::new(store.clone(), actor, kept, entry.head, part.progress);
             return Machine::new(self, store, actor, kept, None).run(record).await;
         };
         if until > newest || until < kept {
             return Err(ReplayError::NoSuchEvent { actor, seq: until, newest });
         }
-        match self.enter(&store, actor, kept, until, None).await {
+        match self.enter(&store, actor, kept, until).await {
             Ok((mut machine, from)) => {
-                let record = Record::new(store, actor, from, until + 1, part.progress);
+                let record = Record::new(store, actor, from, until, part.progress);
                 let mut replay = machine.run(record).await?;
                 replay.next = machine.next_call(until + 1).await?;
                 Ok(replay)
             }
             Err(Halt::Failed(error)) => Err(error),
-            Err(Halt::Diverged(divergence)) => {
-                let mut report = Machine::new(self, store, actor, divergence.seq, None).into_report();
-                report.diverged = Some(*divergence);
-                Ok(report)
-            }
+            Err(Halt::Diverged(divergence)) => Ok(Replay::stopped(actor, &divergence)),
         }
     }
 
@@ -151,41 +148,14 @@ impl Replayer {
         if !beyond.is_empty() {
             return Ok(Verdict::NeedsOtherImports(beyond));
         }
-        let end = part.until.map_or(entry.head.seq + 1, |until| until + 1);
-        let record = Record::new(store.clone(), actor, kept, end, part.progress);
+        let last = match part.until {
+            Some(seq) if seq > newest || seq < kept => return Err(ReplayError::NoSuchEvent { actor, seq, newest }),
+            Some(seq) => Last::from(seq),
+            None => Last::from(entry.head),
+        };
+        let record = Record::new(store.clone(), actor, kept, last, part.progress);
         let replay = Machine::new(self, store, actor, kept, Some(instead)).run(record).await?;
         Ok(if replay.is_ok() { Verdict::Compatible(replay) } else { Verdict::Diverges(replay) })
-    }
-
-    /// A machine at the last point at or before `until` at which an instance was fresh and the state is
-    /// stored, and the seq of the event that comes next there.
-    pub(crate) async fn enter(
-        &self,
-        store: &Arc<dyn ChainStore>,
-        actor: TheaterId,
-        kept: u64,
-        until: u64,
-        instead: Option<Arc<Linked>>,
-    ) -> Result<(Machine<'_>, u64), Halt> {
-        let mut end = until + 1;
-        while let Some(point) = newest(&**store, actor, kept..end, Point::of).await? {
-            let (from, state_hash) = match point {
-                Point::Started(seq) => return Ok((Machine::new(self, store.clone(), actor, seq, instead), seq)),
-                Point::Dropped(seq) => {
-                    end = seq;
-                    match newest(&**store, actor, kept..seq, Committed::of).await? {
-                        Some(Committed::State(hash)) => (seq, hash),
-                        Some(Committed::Open) | None => continue,
-                    }
-                }
-            };
-            let Some(bytes) = stored_state(&**store, state_hash).await? else { continue };
-            let Some(standing) = standing(&**store, actor, kept, from).await? else { continue };
-            let mut machine = Machine::new(self, store.clone(), actor, from, instead.clone());
-            machine.enter(&standing, State { hash: state_hash, bytes }).await?;
-            return Ok((machine, from));
-        }
-        Ok((Machine::new(self, store.clone(), actor, kept, instead), kept))
     }
 
     pub(crate) fn engine_record(&self) -> &EngineRecord {
@@ -226,71 +196,4 @@ impl Replayer {
         kept.insert(digest, linked.clone());
         Ok(linked)
     }
-}
-
-/// Where an instance is fresh.
-enum Point {
-    Started(u64),
-    Dropped(u64),
-}
-
-impl Point {
-    fn of(event: &ChainEvent) -> Option<Self> {
-        match Data::decode(&event.event_type, &event.data) {
-            Ok(Some(Data::ActorStarted(_))) => Some(Self::Started(event.seq)),
-            Ok(Some(Data::InstanceDropped(_) | Data::ActorUpgraded(_) | Data::ActorRolledBack(_))) => {
-                Some(Self::Dropped(event.seq))
-            }
-            _ => None,
-        }
-    }
-}
-
-/// What the newest event about calls says of a point in a chain.
-enum Committed {
-    /// Between calls, with this state.
-    State(Digest),
-    /// A call is open.
-    Open,
-}
-
-impl Committed {
-    fn of(event: &ChainEvent) -> Option<Self> {
-        Some(match Data::decode(&event.event_type, &event.data).ok()?? {
-            Data::ActorStarted(data) => Self::State(data.state_hash),
-            Data::CallReturned(data) => Self::State(data.state_hash),
-            Data::StateUpdated(data) => Self::State(data.new_state_hash),
-            Data::ActorErrorData(data) => Self::State(data.state_hash),
-            Data::ActorTerminated(data) => Self::State(data.final_state_hash),
-            Data::ActorUpgraded(data) => Self::State(data.new_state_hash),
-            Data::ActorRolledBack(data) => Self::State(data.new_state_hash),
-            Data::Call(_) | Data::HostCall(_) | Data::HostCallBegun(_) => Self::Open,
-            _ => return None,
-        })
-    }
-}
-
-/// The incarnation that stands right before the event `seq`, or begins with it.
-async fn standing(
-    store: &dyn ChainStore,
-    actor: TheaterId,
-    kept: u64,
-    seq: u64,
-) -> Result<Option<Standing>, StoreError> {
-    let exchanged = newest(store, actor, kept..seq, |event| match Data::decode(&event.event_type, &event.data) {
-        Ok(Some(Data::ActorStarted(_))) => Some(None),
-        Ok(Some(Data::ActorUpgraded(data))) => Some(Some((event.seq, data.new_component))),
-        Ok(Some(Data::ActorRolledBack(data))) => Some(Some((event.seq, data.new_component))),
-        _ => None,
-    })
-    .await?;
-    newest(store, actor, kept..seq + 1, |event| {
-        if event.event_type != ActorStarted::TYPE {
-            return None;
-        }
-        let started = ActorStarted::decode(&event.data).ok()?;
-        let exchanged = exchanged.flatten().filter(|(seq, _)| *seq > event.seq);
-        Some(Standing { event: event.clone(), started, exchanged })
-    })
-    .await
 }

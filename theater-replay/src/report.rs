@@ -45,6 +45,27 @@ pub struct NextCall {
 }
 
 impl Replay {
+    /// Nothing done so far.
+    pub(crate) fn new(actor: TheaterId, from: u64) -> Self {
+        Self {
+            actor,
+            from,
+            events: 0,
+            replayed: 0,
+            environmental: 0,
+            diverged: None,
+            unreplayed: Vec::new(),
+            failure: None,
+            state: None,
+            next: None,
+        }
+    }
+
+    /// Stopped before the first event.
+    pub(crate) fn stopped(actor: TheaterId, at: &Divergence) -> Self {
+        Self { diverged: Some(at.clone()), ..Self::new(actor, at.seq) }
+    }
+
     /// Whether nothing differed. What could not be replayed is not said to differ.
     pub fn is_ok(&self) -> bool {
         self.diverged.is_none()

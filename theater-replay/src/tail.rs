@@ -1,23 +1,23 @@
 //! What is checked of an upgrade: that the new component does again what the old one did last.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use theater::{Checked, ProposedUpgrade, UpgradeCheck};
+use theater_chain::ChainStore;
 use theater_chain::data::{ActorErrorData, EventData as _};
-use theater_chain::{ChainStore, Digest};
 
 use crate::error::ReplayError;
-use crate::record::Halt;
+use crate::record::{Halt, Record};
 use crate::replayer::Replayer;
-use crate::report::{Divergence, Replay, State};
+use crate::report::{Divergence, Replay, Unreplayed};
 
 /// An [`UpgradeCheck`] that replays the newest part of the record, from the last point at which the
 /// actor got a fresh instance, with the new component and the state that its `migrate` makes of the one
-/// from there. The calls must make the same host calls and end with the same answers; states are not
+/// from there. What ran before the newest upgrade or rollback was another component, and is left out. The calls must make the same host calls and end with the same answers; states are not
 /// compared, since they are the new component's, nor is what it logs. Where the old component failed
-/// the new one need not.
+/// the new one need not. Calls that cannot be made again, since a payload was erased or a state is not
+/// stored, are passed over, and [`Checked::unchecked`] says so.
 #[derive(Debug, Default)]
 pub struct TailCheck(OnceLock<Replayer>);
 
@@ -40,20 +40,27 @@ impl TailCheck {
 impl UpgradeCheck for TailCheck {
     async fn check(&self, proposed: &ProposedUpgrade) -> Result<Checked, String> {
         let replayer = self.replayer().map_err(|error| error.to_string())?;
-        let replay = replayer.tail(proposed).await.map_err(|stop| match stop {
-            Stop::Migrate(reason) => reason,
-            Stop::Replay(error) => format!("its last calls cannot be replayed: {error}"),
+        let replay = replayer.tail(proposed).await.map_err(|error| match error {
+            ReplayError::Migrate { reason, .. } => reason,
+            error => format!("its last calls cannot be replayed: {error}"),
         })?;
-        let Some(divergence) = &replay.diverged else {
-            return Ok(Checked { calls: replay.replayed, diverged: None });
+        let Some(replay) = replay else {
+            let unchecked = "of the component until now no state is stored that its last calls could begin with".into();
+            return Ok(Checked { unchecked: Some(unchecked), ..Checked::default() });
         };
+        let unchecked = replay.unreplayed.first().map(|gap| {
+            let Unreplayed { seq, to, reason, .. } = gap;
+            format!("the calls of events {seq} to {to} could not be made again: {reason}")
+        });
+        let checked = Checked { calls: replay.replayed, diverged: None, unchecked };
+        let Some(divergence) = &replay.diverged else { return Ok(checked) };
         let sentence = said(divergence);
         if divergence.failed {
             return Err(format!("the new component fails where the old one did not: {sentence}"));
         }
         let mended = is_failure(&*proposed.store, proposed, divergence.seq).await.map_err(|error| error.to_string())?;
         if mended || proposed.allow_divergence {
-            return Ok(Checked { calls: replay.replayed, diverged: Some(sentence) });
+            return Ok(Checked { diverged: Some(sentence), ..checked });
         }
         Err(format!(
             "the new component does something else than the old one did: {sentence}; allow divergence if that is meant"
@@ -74,41 +81,18 @@ async fn is_failure(store: &dyn ChainStore, of: &ProposedUpgrade, seq: u64) -> R
     Ok(event.is_some_and(|event| event.seq == seq && event.event_type == ActorErrorData::TYPE))
 }
 
-/// Why the tail was not replayed.
-pub(crate) enum Stop {
-    Migrate(String),
-    Replay(ReplayError),
-}
-
-impl From<ReplayError> for Stop {
-    fn from(error: ReplayError) -> Self {
-        Self::Replay(error)
-    }
-}
-
 impl Replayer {
-    /// Replays the newest part of the record with the new component.
-    async fn tail(&self, proposed: &ProposedUpgrade) -> Result<Replay, Stop> {
-        let ProposedUpgrade { actor, store, head, component, digest, .. } = proposed;
-        let instead = self.link(*digest, component)?;
-        let entered = self.enter(
-            store,
-            *actor,
-            store.kept_from(*actor).await.map_err(ReplayError::from)?,
-            head.seq,
-            Some(instead),
-        );
-        let (mut machine, from) = match entered.await {
+    /// Replays the newest part of the record with the new component; `None` where there is no point to
+    /// begin at.
+    async fn tail(&self, proposed: &ProposedUpgrade) -> Result<Option<Replay>, ReplayError> {
+        let instead = self.link(proposed.digest, &proposed.component)?;
+        let entered = match self.enter_upgraded(proposed, instead).await {
             Ok(entered) => entered,
-            Err(Halt::Failed(error)) => return Err(error.into()),
-            Err(Halt::Diverged(divergence)) => return Err(Stop::Migrate(said(&divergence))),
+            Err(Halt::Failed(error)) => return Err(error),
+            Err(Halt::Diverged(divergence)) => return Ok(Some(Replay::stopped(proposed.actor, &divergence))),
         };
-        let mut record = crate::record::Record::new(Arc::clone(store), *actor, from, head.seq + 1, None);
-        machine.set_migrated(&mut record);
-        if let Some(state) = machine.entered() {
-            let made: Option<Bytes> = proposed.migrate(state).await.map_err(Stop::Migrate)?;
-            machine.set_state(State { hash: Digest::of_state(made.as_deref()), bytes: made });
-        }
-        Ok(machine.run(record).await?)
+        let Some((mut machine, from)) = entered else { return Ok(None) };
+        let record = Record::new(proposed.store.clone(), proposed.actor, from, proposed.head, None);
+        Ok(Some(machine.run(record).await?))
     }
 }

@@ -20,7 +20,7 @@ use crate::request::{self, Asked};
 use crate::subtree::Subtree;
 
 /// What callers are answered whose call did not come to its end because the actor did.
-pub(crate) const EXITED: &str = "the actor exited in this call, with status 0";
+pub const EXITED: &str = "the actor exited in this call, with status 0";
 
 /// The most that is kept of what a guest says of a failure in several lines, in bytes.
 const SAID: usize = 4 << 10;

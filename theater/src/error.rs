@@ -7,7 +7,7 @@ use theater_chain::data::{ActorErrorData, ErrorType};
 use theater_chain::{Digest, Payload, StoreError, TheaterId, codec, payload};
 
 use crate::exit::ExitReason;
-use crate::manifest::ManifestError;
+use crate::manifest::{Limits, ManifestError};
 
 /// Why an actor failed: WIT `wit-actor-error` and what the record says beside it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
@@ -32,16 +32,26 @@ impl ActorError {
     /// An error of this kind. Whether it is deterministic follows from the kind: a wasm trap, a
     /// manifest limit on memory and state and an `err` from init are.
     pub fn new(kind: ErrorType, message: impl Into<String>) -> Self {
-        let deterministic = matches!(
-            kind,
-            ErrorType::Trap
-                | ErrorType::MemoryLimit
-                | ErrorType::StateLimit
-                | ErrorType::InitFailed
-                | ErrorType::GuestError
-        );
         let message = cut(message.into());
-        Self { kind, message, data: None, deterministic, trap_code: None, wasm_offset: None }
+        Self { kind, message, data: None, deterministic: kind.is_deterministic(), trap_code: None, wasm_offset: None }
+    }
+
+    /// `init` answered `err` with this text.
+    pub fn init_answered(err: &str) -> Self {
+        Self::new(ErrorType::InitFailed, format!("init answered err: {err}"))
+    }
+
+    /// What a call that answered `ok` exceeds of its manifest's limits, if anything: with its next state
+    /// and its encoded answer. Of an `err` the text alone counts, and there is no next state.
+    pub fn exceeding(limits: &Limits, state: Option<&[u8]>, answer: &[u8]) -> Option<Self> {
+        let (size, limit) = (state.map_or(0, <[u8]>::len), limits.state);
+        if size > limit {
+            let said = format!("the state has {size} bytes; the manifest's limit `state` is {limit}");
+            return Some(Self::new(ErrorType::StateLimit, said));
+        }
+        let (size, limit) = (answer.len(), limits.result);
+        let said = || format!("the answer has {size} bytes; the manifest's limit `result` is {limit}");
+        (size > limit).then(|| Self::new(ErrorType::StateLimit, said()))
     }
 }
 

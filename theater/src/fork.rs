@@ -14,6 +14,7 @@ use crate::error::SpawnError;
 use crate::exit::ExitReason;
 use crate::handle::ActorHandle;
 use crate::journal::IndexFixed;
+use crate::lineage;
 use crate::manifest::ManifestConfig;
 use crate::message::Message;
 use crate::prepare::prepare;
@@ -235,7 +236,15 @@ impl TheaterRuntime {
             }
             None => store.component(standing.component).await?.ok_or_else(|| missing("component"))?,
         };
-        Ok(prepare(&self.shared, manifest, None, Some(component)).await?)
+        let mut made = prepare(&self.shared, manifest, None, Some(component)).await?;
+        let version = match lineage::version_at(store, entry, fork.at).await? {
+            None => lineage::version(store, entry).await?,
+            own => own,
+        };
+        if let Some(version) = version {
+            made.begins_with = Arc::new(made.begins_with.versioned(version));
+        }
+        Ok(made)
     }
 }
 

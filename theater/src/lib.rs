@@ -95,6 +95,7 @@ mod inbox;
 mod instance;
 mod interface;
 mod journal;
+mod lineage;
 mod linker;
 pub mod log;
 mod manifest;
@@ -134,7 +135,7 @@ mod wit_type;
 
 pub use actor_store::ActorStore;
 pub use anchors::Anchor;
-pub use call::{Call, Relation};
+pub use call::{Call, EXITED, Relation};
 pub use chain_view::{ChainRange, ChainView, ReadError};
 pub use command::{CommandError, TheaterCommand, TheaterReply};
 pub use compile::{CacheError, CompileCache, CompileEvent, CompileStep};

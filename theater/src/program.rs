@@ -67,6 +67,11 @@ impl Program {
         Self { since: Some(since), version, ..self.clone() }
     }
 
+    /// The same, in another version.
+    pub(crate) fn versioned(&self, version: Arc<str>) -> Self {
+        Self { version, ..self.clone() }
+    }
+
     /// As wasmtime compiled it, for running it elsewhere than in its actor.
     pub(crate) fn compiled(&self) -> &Component {
         &self.compiled

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use theater_chain::data::{ActorForked, ActorStarted, Call, EventData, RestartStateKind, StateUpdated};
-use theater_chain::{ActorEntry, ChainStore, Digest, StoreError, TheaterId, Upgraded, codec, payload};
+use theater_chain::data::{ActorStarted, Call, EventData, RestartStateKind, StateUpdated};
+use theater_chain::{ActorEntry, ChainStore, Digest, StoreError, TheaterId, Upgraded, codec};
 
 use crate::actor::{Actor, Made, NewActor, Terms, lock};
 use crate::bring_up::{self, Plan, Started};
@@ -15,6 +15,7 @@ use crate::exits::{ChildExit, FailedSlot, HeldMailbox, StoppedBy};
 use crate::failpoint::step;
 use crate::inbox::Phase;
 use crate::journal::IndexFixed;
+use crate::lineage;
 use crate::manifest::{Durability, ManifestConfig};
 use crate::message::{self, Message};
 use crate::prepare::{init_state, prepare};
@@ -284,7 +285,7 @@ async fn next_incarnation(
     };
     recheck::chain(&recorder, &**store, anchor).await?;
     let state = match from {
-        RestartFrom::Reset => match first_state(&**store, id).await? {
+        RestartFrom::Reset => match lineage::first_state(&**store, id).await? {
             Some(bytes) => Some(bytes),
             None => init_state(&made.manifest)?,
         },
@@ -356,36 +357,10 @@ pub(crate) async fn recorded(
     let mut made = prepare(shared, manifest, parent, Some(component)).await?;
     if let Some(Upgraded { seq, version, .. }) = upgraded {
         made.begins_with = Arc::new(made.begins_with.given(*seq, version.clone()));
+    } else if let Some(version) = lineage::version(store, entry).await? {
+        made.begins_with = Arc::new(made.begins_with.versioned(version));
     }
     Ok(made)
-}
-
-/// What `init` ran on at the actor's first start; of a fork, of the actor that it was forked from.
-async fn first_state(store: &dyn ChainStore, actor: TheaterId) -> Result<Option<Bytes>, SpawnError> {
-    const MAX_FORKS: usize = 1_000;
-    let mut id = actor;
-    let damaged =
-        |id: TheaterId, error: codec::DecodeError| StoreError::Damaged(format!("the first event of {id}: {error}"));
-    for _ in 0..MAX_FORKS {
-        let first = store.events(id, 0, 1).await?.pop();
-        if first.is_none() && id == actor {
-            return Ok(None);
-        }
-        let Some(first) = first.filter(|first| first.seq == 0) else {
-            // An ephemeral actor's first events may be gone, and of a fork those of the other actor.
-            let reason = format!("what init of {id} ran on is no longer kept; restart it with resume");
-            return Err(StoreError::Damaged(reason).into());
-        };
-        if first.event_type == ActorForked::TYPE {
-            id = ActorForked::decode(&first.data).map_err(|error| damaged(id, error))?.of;
-            continue;
-        }
-        let Some(payload) = &first.payload else { return Ok(None) };
-        let state = payload::field(payload.bytes(), "initial_state").map_err(|error| damaged(id, error))?;
-        let state = state.map(payload::read_bin).transpose().map_err(|error| damaged(id, error))?;
-        return Ok(state.map(Bytes::copy_from_slice));
-    }
-    Err(StoreError::Damaged(format!("{id} was forked more than {MAX_FORKS} times over")).into())
 }
 
 /// Whether the actor's chain holds a transition to this state.

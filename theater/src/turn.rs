@@ -119,16 +119,16 @@ pub(crate) async fn turn(
             let reason = turn.again.front().map_or_else(String::new, |left| left.another_course(reason));
             open.fail(live.into_slots(), ActorError::new(ErrorType::HostCallFailed, reason))
         }
-        Drive::Done(Ok(CallReturn::Ok { state, result })) => match open.check_limits(state.as_deref(), &result) {
-            Ok(()) => open.commit(live, turn, state, result).await,
-            Err(error) => open.fail(live.into_slots(), error),
+        Drive::Done(Ok(CallReturn::Ok { state, result })) => match open.exceeds(state.as_deref(), &result) {
+            None => open.commit(live, turn, state, result).await,
+            Some(error) => open.fail(live.into_slots(), error),
         },
         Drive::Done(Ok(CallReturn::Err(reason))) if mode.init => {
-            open.fail(live.into_slots(), ActorError::new(ErrorType::InitFailed, format!("init answered err: {reason}")))
+            open.fail(live.into_slots(), ActorError::init_answered(&reason))
         }
-        Drive::Done(Ok(CallReturn::Err(reason))) => match open.check_limits(None, reason.as_bytes()) {
-            Ok(()) => open.refuse(live, &reason).await,
-            Err(error) => open.fail(live.into_slots(), error),
+        Drive::Done(Ok(CallReturn::Err(reason))) => match open.exceeds(None, reason.as_bytes()) {
+            None => open.refuse(live, &reason).await,
+            Some(error) => open.fail(live.into_slots(), error),
         },
         Drive::Done(Err(_)) if turn.exited => match turn.end {
             Some(ExitReason::Abnormal(error)) => open.fail(live.into_slots(), error),
@@ -170,19 +170,8 @@ struct Open<'a> {
 }
 
 impl Open<'_> {
-    fn check_limits(&self, state: Option<&[u8]>, result: &[u8]) -> Result<(), ActorError> {
-        let limits = &self.actor.made.manifest.limits;
-        let size = state.map_or(0, <[u8]>::len);
-        if size > limits.state {
-            let reason = format!("the state has {size} bytes; the manifest's limit `state` is {}", limits.state);
-            return Err(ActorError::new(ErrorType::StateLimit, reason));
-        }
-        if result.len() > limits.result {
-            let reason =
-                format!("the answer has {} bytes; the manifest's limit `result` is {}", result.len(), limits.result);
-            return Err(ActorError::new(ErrorType::StateLimit, reason));
-        }
-        Ok(())
+    fn exceeds(&self, state: Option<&[u8]>, answer: &[u8]) -> Option<ActorError> {
+        ActorError::exceeding(&self.actor.made.manifest.limits, state, answer)
     }
 
     async fn commit(

@@ -123,6 +123,15 @@ pub enum ErrorType {
     Killed,
 }
 
+impl ErrorType {
+    /// Whether running again must end the same way: a wasm trap, a manifest limit on memory and state,
+    /// an `err` from init and an end that the guest asks for. A trap for the depth of the stack is the
+    /// exception, which this does not know of.
+    pub fn is_deterministic(self) -> bool {
+        matches!(self, Self::Trap | Self::MemoryLimit | Self::StateLimit | Self::InitFailed | Self::GuestError)
+    }
+}
+
 /// An incarnation begins to end; `actor_terminated` follows once its children have ended and its
 /// handlers have stopped. Should the process go down in between, the end is completed. Right before
 /// the end of a call: that call ends the actor, if it ends well. It is left out where nothing lies

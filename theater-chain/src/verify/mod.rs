@@ -25,3 +25,4 @@ pub use links::Verifier;
 pub use report::{ActorReport, Fault, Level, StoreReport};
 pub use signed::{ChainCheckpoint, CheckpointReport, KeyFrom, LogReport, Trust};
 pub use store::verify_store;
+pub use structure::Structure;

@@ -42,9 +42,10 @@ struct Start {
     parent: Option<TheaterId>,
 }
 
-/// Follows one chain, event by event.
+/// Follows one chain, event by event. For who reads a chain and does more with it than to verify it;
+/// links, hashes and payloads are not looked at.
 #[derive(Debug)]
-pub(super) struct Structure {
+pub struct Structure {
     pub(super) actor: TheaterId,
     phase: Phase,
     start: Option<Start>,
@@ -67,7 +68,7 @@ pub(super) struct Structure {
 
 impl Structure {
     /// For a chain that is read from its first event on, or (`whole` false) from a later one on.
-    pub(super) fn new(actor: TheaterId, whole: bool) -> Self {
+    pub fn new(actor: TheaterId, whole: bool) -> Self {
         Self {
             actor,
             phase: if whole { Phase::Empty } else { Phase::Unknown },
@@ -86,7 +87,10 @@ impl Structure {
     }
 
     /// Checks the next event; `None` for one of an unknown type, which may stand anywhere but first.
-    pub(super) fn push(&mut self, event: &ChainEvent, data: Option<&Data>) -> Checked {
+    ///
+    /// # Errors
+    /// Why it cannot follow those before it, in a sentence.
+    pub fn push(&mut self, event: &ChainEvent, data: Option<&Data>) -> Result<(), String> {
         match (self.phase, data) {
             (Phase::Empty | Phase::Forked, Some(Data::ActorStarted(_)))
             | (Phase::Empty, Some(Data::ActorForked(_)))
@@ -281,6 +285,7 @@ impl Structure {
 
     fn error(&mut self, data: &ActorErrorData) -> Checked {
         self.of_this_actor(data.actor_id)?;
+        can_be(data)?;
         if self.phase == Phase::Ended {
             return Err("an error after the incarnation has ended".into());
         }
@@ -396,6 +401,20 @@ impl Structure {
         }
         Ok(())
     }
+}
+
+/// Whether the fields of an error go together.
+fn can_be(error: &ActorErrorData) -> Checked {
+    let traps = matches!(error.error, ErrorType::Trap | ErrorType::MemoryLimit);
+    if (error.trap_code.is_some() && !traps) || (error.trap_code.is_none() && error.error == ErrorType::Trap) {
+        return Err("it has the code of a trap and is none, or the other way round".into());
+    }
+    // How deep a stack goes depends on the machine.
+    let overflow = error.trap_code.as_deref() == Some("stack-overflow");
+    if error.deterministic != (error.error.is_deterministic() && !overflow) {
+        return Err("whether it is deterministic is not what follows from its kind".into());
+    }
+    Ok(())
 }
 
 /// With `reset` the state is that of the `initial_state` in the payload, or none.

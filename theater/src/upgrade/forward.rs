@@ -14,6 +14,7 @@ use crate::migrate::Migration;
 use crate::program::Program;
 use crate::runtime::TheaterRuntime;
 use crate::shared::Shared;
+use crate::sources::within;
 use crate::spawn::find_store;
 
 impl TheaterRuntime {
@@ -55,7 +56,13 @@ impl TheaterRuntime {
         if subject.program().since != old.since {
             return Err(UpgradeError::UnderWay(actor));
         }
-        seen.check(shared, &subject, &new, &migration, &upgrade).await?;
+        let checked = seen.check(shared, &subject, &new, &migration, &upgrade);
+        match &hold {
+            Some(_) => within(&*shared.sources, upgrade.patience, checked)
+                .await
+                .unwrap_or(Err(UpgradeError::TooLong { actor, patience: upgrade.patience }))?,
+            None => checked.await?,
+        }
         let before = subject.committed();
         let state = match &migration {
             None => before.state.clone(),

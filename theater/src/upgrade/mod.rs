@@ -17,7 +17,8 @@ mod exchange;
 mod forward;
 mod subject;
 
-/// How long an upgrade waits for the running call to end, unless told otherwise.
+/// How long an upgrade waits for the running call to end, and then holds the actor for the check of what
+/// it did since, unless told otherwise.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What an actor is upgraded to.
@@ -47,7 +48,9 @@ impl Upgrade {
         Self { allow_divergence: allow, ..self }
     }
 
-    /// Waits this long for the running call to end, in place of 10 s.
+    /// Waits this long for the running call to end, in place of 10 s; then it holds the actor for this
+    /// long at most while what it did since is checked. For `migrate` it is held for the manifest's
+    /// `init_timeout` at most.
     #[must_use]
     pub fn within(self, patience: Duration) -> Self {
         Self { patience, ..self }
@@ -80,12 +83,15 @@ pub struct Upgraded {
 }
 
 /// What a check found of an upgrade that it lets pass.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checked {
     /// The calls that the new component made again.
     pub calls: u64,
     /// Where it did something else than the old one, in a sentence; only where that is allowed.
     pub diverged: Option<String>,
+    /// What could not be checked, in a sentence.
+    #[serde(default)]
+    pub unchecked: Option<String>,
 }
 
 /// An upgrade that is about to be made, for an [`UpgradeCheck`].
@@ -122,7 +128,8 @@ impl ProposedUpgrade {
 
 /// What is checked of an upgrade before it is made, beside that the component links and `migrate` runs:
 /// composed into a runtime with [`TheaterRuntimeBuilder::upgrade_check`](crate::TheaterRuntimeBuilder::upgrade_check).
-/// It may run twice for one upgrade: before the actor is held and, where the record has grown since, while it is held.
+/// It may run twice for one upgrade: before the actor is held and, where the record has grown since, while it is held. There it is
+/// dropped when it takes longer than [`Upgrade::within`] says, and the actor is not upgraded.
 #[async_trait]
 pub trait UpgradeCheck: Send + Sync + 'static {
     /// Whether the upgrade may be made.
@@ -177,6 +184,16 @@ pub enum UpgradeError {
         /// The actor.
         actor: TheaterId,
         /// How long was waited.
+        patience: Duration,
+    },
+    /// What it did while the check ran could not be checked in time while it was held.
+    #[error(
+        "what actor {actor} did meanwhile was not checked within {patience:?}, for which it may be held; try again when it does less, or stop it first"
+    )]
+    TooLong {
+        /// The actor.
+        actor: TheaterId,
+        /// How long it was held.
         patience: Duration,
     },
     /// Another upgrade of it is under way.

@@ -227,7 +227,7 @@ impl UpgradeCheck for Told {
         let migrated = proposed.migrate(Some(br#"{"total":7}"#.as_slice().into())).await?;
         assert_eq!(migrated.unwrap(), br#"{"sum":7,"additions":0,"from":"0.1.0"}"#.as_slice());
         self.seen.lock().unwrap().push(proposed.head.seq);
-        if self.refuse { Err("as it was told".to_owned()) } else { Ok(Checked { calls: 3, diverged: None }) }
+        if self.refuse { Err("as it was told".to_owned()) } else { Ok(Checked { calls: 3, ..Checked::default() }) }
     }
 }
 
@@ -249,6 +249,41 @@ async fn a_runtime_s_check_is_asked_before_anything_happens() {
         assert_eq!(ask(&tally, 3, "add 1").await.unwrap(), "43");
         runtime.shutdown().await.unwrap();
     }
+}
+
+/// Takes as long as it is let the first time, and for ever the second.
+struct Endless(Arc<Semaphore>, Arc<Semaphore>);
+
+#[async_trait]
+impl UpgradeCheck for Endless {
+    async fn check(&self, _: &ProposedUpgrade) -> Result<Checked, String> {
+        self.0.add_permits(1);
+        self.1.acquire().await.unwrap().forget();
+        Ok(Checked::default())
+    }
+}
+
+#[tokio::test]
+async fn a_check_of_what_came_meanwhile_holds_an_actor_for_so_long_and_no_longer() {
+    let folder = tempfile::tempdir().unwrap();
+    let (asked, may) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let check = Endless(asked.clone(), may.clone());
+    let runtime = TheaterRuntime::builder().handler(Voice).handler(Post).upgrade_check(check).build().unwrap();
+    let tally = tally(&runtime, folder.path(), "").await;
+    let upgrading = runtime.upgrade_actor(tally.id(), next().within(Duration::from_millis(50)));
+    let meanwhile = async {
+        asked.acquire().await.unwrap().forget();
+        assert_eq!(ask(&tally, 3, "add 1").await.unwrap(), "43", "it is not held while all is checked");
+        may.add_permits(1);
+        asked.acquire().await.unwrap().forget();
+        ask(&tally, 4, "add 1").await.unwrap()
+    };
+    let (upgraded, answer) = tokio::join!(upgrading, meanwhile);
+    let error = upgraded.unwrap_err();
+    assert!(matches!(error, UpgradeError::TooLong { .. }), "{error}");
+    assert_eq!(answer, "44");
+    runtime.shutdown().await.unwrap();
+    verify_all(&**runtime.store()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
