@@ -15,5 +15,6 @@ mod recovery;
 mod refusals;
 mod replay;
 mod signed;
+mod states;
 mod storms;
 mod supervision;

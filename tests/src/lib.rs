@@ -131,6 +131,12 @@ impl World {
         actor.send(&HANDLE_SEND, self.outside(), &(message.as_bytes().to_vec(),)).await
     }
 
+    /// Messages are new ones also where another world asked before, over the same record.
+    pub fn after(self, before: &Self) -> Self {
+        self.asked.store(before.asked.load(Ordering::Relaxed), Ordering::Relaxed);
+        self
+    }
+
     fn outside(&self) -> Outside<'static> {
         Outside { source: "test", n: self.asked.fetch_add(1, Ordering::Relaxed) }
     }

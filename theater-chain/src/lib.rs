@@ -53,6 +53,7 @@ mod event;
 mod head_log;
 mod id;
 mod import;
+mod keeping;
 mod kept;
 mod linked;
 mod memory;
@@ -77,14 +78,15 @@ pub use event::{ChainEvent, Head, Payload};
 pub use head_log::{HeadLog, LogEnd, LoggedHead, TreeHead, TreeUpdate};
 pub use id::{ParseIdError, TheaterId};
 pub use import::{ImportPart, ImportParts, ImportedActor};
+pub use keeping::{Keeping, SMALL_STATE, Says};
 pub use memory::MemoryStore;
 pub use read::newest;
 pub use signed_log::SignedLog;
 pub use standing::{Doing, Standing};
 pub use state_chain::StateChain;
 pub use store::{
-    ActorEntry, ActorIndex, ActorUpdate, Answered, ChainStore, Commit, DroppedEvents, PAGE_BYTES, PendingMessage,
-    StoreError, Upgraded,
+    ActorEntry, ActorIndex, ActorUpdate, Answered, ChainStore, Commit, DroppedEvents, PAGE_BYTES, PassingState,
+    PendingMessage, StoreError, Upgraded,
 };
 pub use verify::{
     ActorReport, Audit, Auditor, ChainCheckpoint, CheckpointReport, Fault, KeyFrom, Level, LogReport, StoreReport,

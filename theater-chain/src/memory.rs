@@ -10,8 +10,8 @@ use bytes::Bytes;
 use crate::data::Data;
 use crate::{
     ActorCheckpoint, ActorEntry, ActorIndex, ActorUpdate, Answered, ChainEvent, ChainStore, Commit, Digest,
-    DroppedEvents, Head, HeadLog, ImportPart, ImportParts, ImportedActor, LogEnd, LoggedHead, PAGE_BYTES, Payload,
-    PendingMessage, StoreError, TheaterId, TreeUpdate,
+    DroppedEvents, Head, HeadLog, ImportPart, ImportParts, ImportedActor, LogEnd, LoggedHead, PAGE_BYTES, PassingState,
+    Payload, PendingMessage, StoreError, TheaterId, TreeUpdate,
 };
 
 /// A [`ChainStore`] that lasts as long as the process: for `ephemeral` actors and for tests.
@@ -29,6 +29,7 @@ struct Inner {
     /// The children of each parent, in the same order.
     children: HashMap<TheaterId, Vec<TheaterId>>,
     states: HashMap<Digest, Bytes>,
+    passing: Passing,
     /// How many states the last sweep left.
     states_swept: usize,
     components: HashMap<Digest, Bytes>,
@@ -48,6 +49,36 @@ struct Inner {
     /// The commits of payloads that were erased.
     erased: HashSet<Digest>,
     log: Log,
+}
+
+/// The states that are there only while they are the newest of their actors.
+#[derive(Debug, Default)]
+struct Passing {
+    of: HashMap<TheaterId, Digest>,
+    /// With how many actors have it.
+    bytes: HashMap<Digest, (Bytes, usize)>,
+}
+
+impl Passing {
+    fn get(&self, hash: Digest) -> Option<&Bytes> {
+        self.bytes.get(&hash).map(|(bytes, _)| bytes)
+    }
+
+    fn put(&mut self, actor: TheaterId, hash: Digest, bytes: Bytes) {
+        self.of.insert(actor, hash);
+        self.bytes.entry(hash).or_insert((bytes, 0)).1 += 1;
+    }
+
+    fn take(&mut self, actor: TheaterId) -> Option<(Digest, Bytes)> {
+        let hash = self.of.remove(&actor)?;
+        let (bytes, holders) = self.bytes.get_mut(&hash)?;
+        let taken = bytes.clone();
+        *holders -= 1;
+        if *holders == 0 {
+            self.bytes.remove(&hash);
+        }
+        Some((hash, taken))
+    }
 }
 
 /// The log of changed heads.
@@ -149,7 +180,7 @@ impl ChainStore for MemoryStore {
     }
 
     async fn state(&self, hash: Digest) -> Result<Option<Bytes>, StoreError> {
-        Ok(self.lock().states.get(&hash).cloned())
+        Ok(self.lock().state(hash))
     }
 
     async fn component(&self, digest: Digest) -> Result<Option<Bytes>, StoreError> {
@@ -254,6 +285,9 @@ impl Inner {
             self.push(id, event);
         }
         self.states.extend(commit.states);
+        for passing in commit.passing {
+            self.pass(passing);
+        }
         self.components.extend(commit.components);
         self.manifests.extend(commit.manifests);
         for message in commit.pending_added {
@@ -271,6 +305,21 @@ impl Inner {
         self.erase(&commit.erased);
         for dropped in commit.dropped {
             self.prune(dropped);
+        }
+    }
+
+    fn state(&self, hash: Digest) -> Option<Bytes> {
+        self.states.get(&hash).or_else(|| self.passing.get(hash)).cloned()
+    }
+
+    fn pass(&mut self, PassingState { actor, before_stays, now }: PassingState) {
+        if let Some((hash, bytes)) = self.passing.take(actor)
+            && before_stays
+        {
+            self.states.insert(hash, bytes);
+        }
+        if let Some((hash, bytes)) = now {
+            self.passing.put(actor, hash, bytes);
         }
     }
 
@@ -374,6 +423,7 @@ impl Inner {
                     waiting.iter().for_each(|message_id| self.remove_pending(message_id));
                     self.left_out.remove(&entry.id);
                     self.left_out.extend(left_out.into_iter().filter(|id| !self.actors.contains_key(id)));
+                    self.pass(PassingState { actor: entry.id, before_stays: true, now: None });
                     self.place(ActorUpdate { id: entry.id, expected, index: entry.index }, entry.head);
                 }
                 ImportPart::Events(events) => {

@@ -1,6 +1,6 @@
 //! Where chains are kept: the trait that a store implements, and what passes through it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -41,7 +41,7 @@ pub trait ChainStore: Send + Sync + 'static {
     /// to make it.
     async fn events(&self, actor: TheaterId, from: u64, max: usize) -> Result<Vec<ChainEvent>, StoreError>;
 
-    /// State bytes by their hash.
+    /// State bytes by their hash, of one that stays or of one that is passing.
     async fn state(&self, hash: Digest) -> Result<Option<Bytes>, StoreError>;
 
     /// The first of these states, in their order: at least one, and as many more as the store can
@@ -121,8 +121,11 @@ pub struct Commit {
     pub actors: Vec<ActorUpdate>,
     /// The events, in the order in which they were appended over all actors.
     pub events: Vec<(TheaterId, ChainEvent)>,
-    /// State bytes by hash; one that is there already is kept.
+    /// State bytes by hash, which stay; one that is there already is kept.
     pub states: Vec<(Digest, Bytes)>,
+    /// The large states that are there only while they are the newest of their actors, where that
+    /// changes: at most one of each actor of this batch. See [`Keeping`](crate::Keeping).
+    pub passing: Vec<PassingState>,
     /// Component bytes by digest; one that is there already is kept.
     pub components: Vec<(Digest, Bytes)>,
     /// Manifest bytes by digest; one that is there already is kept.
@@ -177,6 +180,15 @@ impl Commit {
             }
             *head = Some(event.head());
         }
+        let mut seen = HashSet::with_capacity(self.passing.len());
+        for passing in &self.passing {
+            if !heads.contains_key(&passing.actor) {
+                return Err(invalid(passing.actor, "it has a passing state but is not listed"));
+            }
+            if !seen.insert(passing.actor) {
+                return Err(invalid(passing.actor, "it has two passing states"));
+            }
+        }
         let new_head = |update: &ActorUpdate| match heads[&update.id] {
             Some(head) if Some(head) != update.expected => Ok(head),
             _ => Err(invalid(update.id, "it is listed without an event")),
@@ -226,6 +238,18 @@ pub struct DroppedEvents {
     pub kept_from: u64,
     /// States that no kept event of any chain names.
     pub states: Vec<Digest>,
+}
+
+/// What becomes of the passing state of an actor, which the store has besides those that stay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PassingState {
+    /// The actor.
+    pub actor: TheaterId,
+    /// Whether the one that the store has of it, if it has one, stays for good; otherwise it is
+    /// dropped, while another actor's with the same bytes is not.
+    pub before_stays: bool,
+    /// The one in its place.
+    pub now: Option<(Digest, Bytes)>,
 }
 
 /// What a batch says of one actor beside its events.

@@ -9,7 +9,7 @@ use theater_supervision_policy::{Spec, Strategy};
 
 use crate::manifests;
 use crate::supervision::{Cause, Supervision};
-use crate::wit::{restart_from, shutdown};
+use crate::wit::restart_from;
 
 impl Supervision {
     /// Starts the declared children, each after the one before runs. The first that fails has
@@ -104,8 +104,9 @@ impl Supervision {
         spec: &Spec,
         again: Option<Digest>,
     ) -> Result<bool, SpawnError> {
-        let tree = tree.clone().stopped_with(spec.shutdown.map(shutdown), false);
+        let tree = self.for_child(tree, child);
         if tree.is_running(child) {
+            tree.declare(child);
             return Ok(true); // it was started before the process went down
         }
         if let Some(started) = again {

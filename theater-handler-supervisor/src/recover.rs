@@ -13,9 +13,7 @@ use theater::{
     ActorError, CallError, ChainEvent, ChainStore, ChildErr, ChildExit, Digest, ExitReason, Result, Start, StoppedBy,
     StoreError, Subtree, TheaterId,
 };
-use theater_supervision_policy::{
-    Down, Engine, Follower, Left, Open, Restarted, Standing, Step, Strategy, Subject, What,
-};
+use theater_supervision_policy::{Down, Engine, Follower, Left, Open, Restarted, Standing, Step, Subject, What};
 
 use crate::callbacks;
 use crate::decide::{self, DECIDE};
@@ -23,7 +21,7 @@ use crate::facts::fact;
 use crate::link::Linked;
 use crate::restart::{Members, Restart};
 use crate::supervision::{Cause, Supervision};
-use crate::wit::{self, shutdown};
+use crate::wit;
 
 /// Events read at once.
 const PAGE: usize = 1_000;
@@ -128,15 +126,10 @@ impl Supervision {
 
     /// Says of children that live how they are stopped, and what they are; follows their events.
     async fn take_back(self: &Arc<Self>, tree: &Subtree, children: &HashMap<TheaterId, ActorEntry>) -> Result<()> {
-        let dynamic = self.policy.strategy == Strategy::Dynamic;
         for child in children.keys() {
-            let spec = self.lock().engine.spec(*child).cloned();
-            let spawned = || self.policy.spawned.as_ref().and_then(|spawned| spawned.shutdown);
-            let declared = spec.as_ref().map_or_else(spawned, |spec| spec.shutdown);
-            tree.clone().stopped_with(declared.map(shutdown), dynamic && spec.is_some()).declare(*child);
-            if spec.is_some()
-                && let Ok(known) = tree.status(*child).await
-            {
+            self.for_child(tree, *child).declare(*child);
+            let is_specified = self.lock().engine.spec(*child).is_some();
+            if is_specified && let Ok(known) = tree.status(*child).await {
                 self.note_kind(*child, known.handlers.iter().map(String::as_str));
             }
             self.follow_events(*child);

@@ -184,7 +184,7 @@ impl Supervision {
     async fn start_scope(self: &Arc<Self>, tree: &Subtree, restart: &mut Restart) -> Option<Restart> {
         for child in restart.members.scope.clone() {
             let Some(attempt) = self.begin_start(child, restart) else { continue };
-            let attempted = tree.attempt(attempt).await;
+            let attempted = self.for_child(tree, child).attempt(attempt).await;
             if attempted.as_ref().err().is_none_or(|failed| failed.exit.is_some()) {
                 self.lock().has_left_cut(child);
             }

@@ -43,6 +43,7 @@ async fn start(call: &mut Call<'_, SupervisorHandler>, asked: ChildSpec) -> Answ
     let init = asked.init_bytes.clone();
     let spec = checked(&supervision, asked, child)?;
     let tree = call.tree().stopped_with(spec.shutdown.map(shutdown), supervision.lock().is_dynamic());
+    let tree = tree.keeping_states(supervision.policy.is_linked(&spec));
     let present = supervision.lock().engine.find(&spec.id);
     if let Some(present) = present.filter(|present| *present != child) {
         return Err(match standing(&supervision, &tree, present) {
@@ -190,7 +191,7 @@ pub(crate) async fn restart(
     from: StateChoice,
 ) -> std::result::Result<Option<TheaterId>, theater::SpawnError> {
     let supervision = call.state().supervision.clone();
-    let tree = terms(&supervision, call.tree(), child);
+    let tree = supervision.for_child(&call.tree(), child);
     let restarted = tree.restart(child, restart_from(from), call.idempotency_key()).await;
     note_denial(call, restarted.as_ref().err());
     match &restarted {
@@ -205,12 +206,16 @@ pub(crate) async fn restart(
     restarted
 }
 
-/// How a child that may have ended long ago is stopped from now on.
-fn terms(supervision: &Supervision, tree: Subtree, child: TheaterId) -> Subtree {
-    let state = supervision.lock();
-    let spawned = || supervision.policy.spawned.as_ref().and_then(|spawned| spawned.shutdown);
-    let declared = state.engine.spec(child).map_or_else(spawned, |spec| spec.shutdown);
-    tree.stopped_with(declared.map(shutdown), state.is_dynamic() && state.engine.spec(child).is_some())
+impl Supervision {
+    /// The subtree, to start a child in: how it is stopped, and which of its states are kept.
+    pub(crate) fn for_child(&self, tree: &Subtree, child: TheaterId) -> Subtree {
+        let state = self.lock();
+        let spec = state.engine.spec(child);
+        let spawned = || self.policy.spawned.as_ref().and_then(|spawned| spawned.shutdown);
+        let declared = spec.map_or_else(spawned, |spec| spec.shutdown);
+        let tree = tree.clone().stopped_with(declared.map(shutdown), state.is_dynamic() && spec.is_some());
+        tree.keeping_states(spec.is_some_and(|spec| self.policy.is_linked(spec)))
+    }
 }
 
 /// Stops a child; the guest hears nothing of it.

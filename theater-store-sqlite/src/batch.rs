@@ -10,6 +10,7 @@ use theater_chain::{
 
 use crate::error::store_error;
 use crate::head_log;
+use crate::passing;
 use crate::prune;
 use crate::rows;
 use crate::states::States;
@@ -109,6 +110,12 @@ impl Appender {
             }
         }
         self.write_contents(connection, commit)?;
+        for passing in &commit.passing {
+            if let Some(known) = known.get(&passing.actor).copied().flatten() {
+                passing::write(connection, &mut self.states, known.n, passing)?;
+                step!();
+            }
+        }
         if let Some(update) = &commit.tree {
             head_log::append(connection, update, self.next_position - 1)?;
             self.logged = update.tree.size();
@@ -243,6 +250,11 @@ impl Appender {
 
     pub(crate) fn write_state(&mut self, connection: &Connection, hash: &Digest, bytes: &[u8]) -> rusqlite::Result<()> {
         self.states.add(connection, hash, bytes)
+    }
+
+    /// Has the state of an actor that would go with the next one stay.
+    pub(crate) fn keep_passing(&mut self, connection: &Connection, n: i64) -> rusqlite::Result<()> {
+        passing::keep(connection, &mut self.states, n)
     }
 
     pub(crate) fn write_component(

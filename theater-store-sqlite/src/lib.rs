@@ -41,6 +41,7 @@
 //! | `actors` | an actor: its id, index entry and head |
 //! | `events` | an event of any chain, in the order in which they were appended, with its payload |
 //! | `states` | the bytes of a state and their hash; `states_by_hash` finds all but the newest |
+//! | `passing` | a large state that is there until the next one of its actor |
 //! | `components`, `manifests` | such bytes by their digest |
 //! | `pending` | a message that was sent and not begun |
 //! | `answered` | a message from outside that was answered, and by which event |
@@ -74,6 +75,7 @@ mod folder;
 mod head_log;
 mod import;
 mod messages;
+mod passing;
 mod prune;
 mod readers;
 mod rows;

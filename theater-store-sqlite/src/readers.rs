@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use rusqlite::Connection;
-use theater_chain::StoreError;
+use theater_chain::{Digest, StoreError};
 use tokio::sync::Semaphore;
 
 use crate::error::store_error;
+use crate::passing;
 use crate::schema;
 use crate::states::States;
 
@@ -17,7 +19,7 @@ const READERS: usize = 4;
 /// One connection, with what it knows of the states.
 pub(crate) struct Reader {
     pub(crate) connection: Connection,
-    pub(crate) states: States,
+    states: States,
 }
 
 /// A few connections, opened when first needed, used on tokio's blocking threads.
@@ -81,6 +83,16 @@ impl Readers {
 impl Reader {
     fn open(path: &std::path::Path) -> Result<Self, StoreError> {
         Ok(Self { connection: schema::open_reader(path)?, states: States::default() })
+    }
+
+    /// The bytes of a state, of one that stays or of one that is passing.
+    pub(crate) fn state(&mut self, hash: &Digest) -> Result<Option<Bytes>, StoreError> {
+        let stays = self.states.bytes(&self.connection, hash).map_err(store_error)?;
+        let found = match stays {
+            None => passing::bytes(&self.connection, hash).map_err(store_error)?,
+            found => found,
+        };
+        Ok(found.map(Bytes::from))
     }
 }
 

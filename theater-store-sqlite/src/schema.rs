@@ -91,7 +91,7 @@ CREATE TABLE answered (
 ";
 
 /// What came to the tables later, a version each, in order. A writer brings older tables up to date.
-const CHANGES: [&str; 4] = [
+const CHANGES: [&str; 5] = [
     "
 CREATE TABLE head_log (                 -- heads that changed, as the host signs them
     n     INTEGER PRIMARY KEY,          -- the place in the log, from 0
@@ -139,6 +139,14 @@ CREATE TABLE checkpoints (              -- what hosts signed of chains that came
     note  TEXT NOT NULL,                -- a C2SP signed note
     PRIMARY KEY (actor, key)
 ) STRICT, WITHOUT ROWID;
+",
+    "
+CREATE TABLE passing (                  -- large states that are there until the next of the actor
+    actor INTEGER PRIMARY KEY,          -- actors.n
+    hash  BLOB NOT NULL,
+    bytes BLOB NOT NULL
+) STRICT;
+CREATE INDEX passing_by_hash ON passing (hash);
 ",
 ];
 

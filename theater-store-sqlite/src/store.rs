@@ -126,8 +126,7 @@ impl ChainStore for SqliteStore {
     }
 
     async fn state(&self, hash: Digest) -> Result<Option<Bytes>, StoreError> {
-        let read = self.readers.read(move |reader| reader.states.bytes(&reader.connection, &hash).map_err(store_error));
-        Ok(read.await?.map(Bytes::from))
+        self.readers.read(move |reader| reader.state(&hash)).await
     }
 
     async fn states(&self, hashes: &[Digest]) -> Result<Vec<Option<Bytes>>, StoreError> {
@@ -136,9 +135,9 @@ impl ChainStore for SqliteStore {
             .read(move |reader| {
                 let (mut found, mut size) = (Vec::new(), 0);
                 for hash in hashes {
-                    let bytes = reader.states.bytes(&reader.connection, &hash).map_err(store_error)?;
-                    size += bytes.as_ref().map_or(0, Vec::len);
-                    found.push(bytes.map(Bytes::from));
+                    let bytes = reader.state(&hash)?;
+                    size += bytes.as_ref().map_or(0, Bytes::len);
+                    found.push(bytes);
                     if size > STATES_BYTES {
                         break;
                     }

@@ -44,6 +44,13 @@ impl Policy {
     pub fn template(&self) -> Option<&Spec> {
         self.children.first().filter(|_| self.strategy == Strategy::Dynamic)
     }
+
+    /// Whether a child may have to go back to any of its states, since it restarts together with others
+    /// from a consistent cut.
+    pub fn is_linked(&self, spec: &Spec) -> bool {
+        let group = spec.group.as_ref().and_then(|group| self.groups.get(group));
+        group.is_some_and(|group| group.resumes_together() && group.strategy != Strategy::OneForOne)
+    }
 }
 
 /// Which children a failure of one concerns.
@@ -207,6 +214,13 @@ pub struct Group {
     pub on_no_cut: OnNoCut,
     /// Its own budget; `None`: the supervisor's alone.
     pub max_restarts: Option<u32>,
+}
+
+impl Group {
+    /// Whether members that restart together do so from one consistent cut.
+    pub(crate) fn resumes_together(&self) -> bool {
+        self.restart_state == Some(StateChoice::Resume)
+    }
 }
 
 /// What is done when there is no consistent cut.

@@ -104,13 +104,16 @@ pub(crate) struct Family {
     pub(crate) children: Vec<Arc<Actor>>,
 }
 
-/// How a child is stopped, as its parent's handler declared; the same for each incarnation.
+/// How a child is stopped and what is kept of it, as its parent's handler declared; the same for each
+/// incarnation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Terms {
     /// `None`: the default time.
     pub(crate) shutdown: Option<Shutdown>,
     /// Together with the others of which this is said, rather than after those that started later.
     pub(crate) together: bool,
+    /// All its states stay in the store.
+    pub(crate) keep_states: bool,
 }
 
 /// Everything that [`Actor::new`] needs.

@@ -14,6 +14,7 @@ use crate::actor_store::Slots;
 use crate::core_exports::{INIT, RESUMED};
 use crate::drive::{Drive, drive};
 use crate::ending;
+use crate::entry::Extras;
 use crate::error::{ActorError, SpawnError};
 use crate::exit::ExitReason;
 use crate::failpoint::step;
@@ -21,7 +22,6 @@ use crate::failure;
 use crate::fork::Branch;
 use crate::inbox::Life;
 use crate::instance::{ActorInstance, new_store};
-use crate::journal::Extras;
 use crate::message::Message;
 use crate::runner::{self, run_turn};
 use crate::sources::within;
@@ -186,7 +186,8 @@ fn record_started(actor: &Actor, restart_state: RestartStateKind, parent_event: 
     let init = restart_state == RestartStateKind::Reset;
     let initial = committed.state.as_deref().filter(|_| init).map(payload::bin);
     let payload = actor.recorder.payload(&[("initial_state", initial.as_deref())]);
-    let appended = actor.recorder.append_with(&event, payload, |event, now| {
+    let keep_states = actor.terms().keep_states;
+    let appended = actor.recorder.append_start(&event, payload, keep_states, |event, now| {
         (now.incarnation, now.started, now.ended, now.state) = (actor.incarnation, event.seq, None, committed.hash);
         let fresh = |digest: Digest, bytes: &Bytes| {
             let new = actor.shared.tree.is_new_blob(actor.recorder.ephemeral, digest);

@@ -131,6 +131,17 @@ pub enum SpawnError {
         /// The hash.
         hash: Digest,
     },
+    /// The state that it was to begin with was a large one, which others followed.
+    #[error(
+        "the state {hash} of actor {actor} is not kept, since it is large and another one followed it: \
+        restart the actor from its last state, or fork it with `theater fork --at`, which makes the state again"
+    )]
+    StateNotKept {
+        /// The actor.
+        actor: TheaterId,
+        /// The hash.
+        hash: Digest,
+    },
     /// Its record is not the one that was written: it is never started from it.
     #[error("the record of actor {actor} was rejected: {reason}")]
     Rejected {

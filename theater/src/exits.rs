@@ -7,9 +7,9 @@ use theater_chain::data::AskedBy;
 use theater_chain::{Digest, TheaterId};
 
 use crate::actor::{Actor, lock};
+use crate::entry::Extras;
 use crate::exit::ExitReason;
 use crate::inbox::Phase;
-use crate::journal::Extras;
 use crate::message;
 use crate::turn::FailedCall;
 use crate::waits::Edge;

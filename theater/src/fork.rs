@@ -10,10 +10,10 @@ use theater_chain::{ActorEntry, ChainEvent, ChainStore, Digest, Doing, Payload, 
 
 use crate::actor::{Actor, Made, NewActor, Terms};
 use crate::bring_up::{self, Plan, Started};
+use crate::entry::IndexFixed;
 use crate::error::SpawnError;
 use crate::exit::ExitReason;
 use crate::handle::ActorHandle;
-use crate::journal::IndexFixed;
 use crate::lineage;
 use crate::manifest::ManifestConfig;
 use crate::message::Message;

@@ -7,11 +7,11 @@ use theater_chain::{StoreError, TheaterId, payload};
 use tokio::sync::oneshot;
 
 use crate::actor::Actor;
+use crate::entry::Extras;
 use crate::error::{ActorError, CallError};
 use crate::exit::ExitReason;
 use crate::export::{Export, Params, Results};
 use crate::flights::{Flight, TakeOff};
-use crate::journal::Extras;
 use crate::message::{self, Answer};
 use crate::process::exit_of;
 use crate::request::{decoded, received};

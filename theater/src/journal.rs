@@ -1,18 +1,14 @@
 //! The one queue through which every event reaches the store: in the order of the appends, so that
 //! what is committed is always a prefix of what happened.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
-use theater_chain::{
-    ActorIndex, ActorUpdate, Answered, ChainEvent, ChainStore, Commit, Digest, Head, MemoryStore, PendingMessage,
-    StoreError, TheaterId, Upgraded,
-};
+use theater_chain::{ChainStore, Commit, MemoryStore, StoreError};
 use tokio::sync::{Notify, watch};
 
+use crate::entry::{Entry, Share, merged};
 use crate::sources::Sources;
 use crate::tree_heads::{Signer, TreeHeads};
 
@@ -32,64 +28,6 @@ const LAST_TRIES: u64 = 3;
 
 /// Events that are kept of an ephemeral actor's chain.
 const EPHEMERAL_EVENTS: usize = 10_000;
-
-/// What is committed together with an event, or between two.
-#[derive(Debug, Default)]
-pub(crate) struct Extras {
-    pub(crate) states: Vec<(Digest, Bytes)>,
-    pub(crate) components: Vec<(Digest, Bytes)>,
-    pub(crate) manifests: Vec<(Digest, Bytes)>,
-    pub(crate) pending_added: Vec<PendingMessage>,
-    pub(crate) pending_removed: Vec<String>,
-    pub(crate) answered: Vec<Answered>,
-}
-
-impl Extras {
-    fn size(&self) -> usize {
-        let blobs = [&self.states, &self.components, &self.manifests];
-        blobs.into_iter().flatten().map(|(_, bytes)| bytes.len()).sum::<usize>() + 64 * self.pending_added.len()
-    }
-}
-
-/// The part of an index entry that never changes.
-#[derive(Debug)]
-pub(crate) struct IndexFixed {
-    pub(crate) parent: Option<TheaterId>,
-    pub(crate) name: String,
-    pub(crate) manifest_path: String,
-}
-
-/// The part of an index entry that changes with the chain.
-#[derive(Debug, Clone)]
-pub(crate) struct IndexNow {
-    pub(crate) incarnation: u32,
-    pub(crate) started: u64,
-    pub(crate) ended: Option<u64>,
-    pub(crate) state: Digest,
-    pub(crate) upgraded: Option<Upgraded>,
-}
-
-/// One append.
-pub(crate) struct Entry {
-    pub(crate) actor: TheaterId,
-    pub(crate) ephemeral: bool,
-    /// The event with the head before it; `None` for extras alone.
-    pub(crate) event: Option<EventEntry>,
-    pub(crate) extras: Extras,
-    /// What of the queue is the actor's.
-    pub(crate) share: Arc<Share>,
-}
-
-/// Bytes of one actor that are queued.
-#[derive(Default)]
-pub(crate) struct Share(AtomicUsize);
-
-pub(crate) struct EventEntry {
-    pub(crate) before: Option<Head>,
-    pub(crate) event: ChainEvent,
-    pub(crate) fixed: Arc<IndexFixed>,
-    pub(crate) now: IndexNow,
-}
 
 #[derive(Default)]
 struct Queue {
@@ -161,7 +99,7 @@ impl Journal {
 
     /// Queues an entry; returns the position that [`Journal::durable`] waits for. Never waits.
     pub(crate) fn append(&self, entry: Entry) -> u64 {
-        let size = entry_size(&entry);
+        let size = entry.size();
         let position = {
             let mut queue = self.lock();
             queue.position += 1;
@@ -308,7 +246,7 @@ impl Journal {
                 self.woken(&heads, due).await;
                 continue;
             }
-            let sizes: Vec<_> = entries.iter().map(|entry| (entry.share.clone(), entry_size(entry))).collect();
+            let sizes: Vec<_> = entries.iter().map(|entry| (entry.share.clone(), entry.size())).collect();
             let written = self.commit(entries, heads.as_mut(), now).await;
             for (share, size) in sizes {
                 share.0.fetch_sub(size, Ordering::Relaxed);
@@ -430,49 +368,4 @@ impl Commits {
     pub(crate) async fn next(&mut self) -> bool {
         self.0.changed().await.is_ok() && self.0.borrow().failure.is_none()
     }
-}
-
-fn entry_size(entry: &Entry) -> usize {
-    const OVERHEAD: usize = 256;
-    let event = entry.event.as_ref().map_or(0, |entry| entry.event.content_len());
-    OVERHEAD + event + entry.extras.size()
-}
-
-fn merged(entries: Vec<Entry>) -> Commit {
-    let mut commit = Commit::default();
-    let mut places: HashMap<TheaterId, usize> = HashMap::new();
-    for entry in entries {
-        if let Some(EventEntry { before, event, fixed, now }) = entry.event {
-            let place = *places.entry(entry.actor).or_insert_with(|| {
-                commit.actors.push(ActorUpdate {
-                    id: entry.actor,
-                    expected: before,
-                    index: ActorIndex {
-                        parent: fixed.parent,
-                        name: fixed.name.clone(),
-                        manifest_path: fixed.manifest_path.clone(),
-                        incarnation: 0,
-                        started: 0,
-                        ended: None,
-                        state: Digest::ZERO,
-                        upgraded: None,
-                    },
-                });
-                commit.actors.len() - 1
-            });
-            let index = &mut commit.actors[place].index;
-            (index.incarnation, index.started, index.ended, index.state) =
-                (now.incarnation, now.started, now.ended, now.state);
-            index.upgraded = now.upgraded;
-            commit.events.push((entry.actor, event));
-        }
-        let extras = entry.extras;
-        commit.states.extend(extras.states);
-        commit.components.extend(extras.components);
-        commit.manifests.extend(extras.manifests);
-        commit.pending_added.extend(extras.pending_added);
-        commit.pending_removed.extend(extras.pending_removed);
-        commit.answered.extend(extras.answered);
-    }
-    commit
 }

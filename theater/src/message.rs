@@ -9,12 +9,12 @@ use theater_chain::{Digest, Payload, PendingMessage, TheaterId, codec};
 use tokio::sync::oneshot;
 
 use crate::actor::Actor;
+use crate::entry::Extras;
 use crate::error::CallError;
 use crate::exit::ExitReason;
 use crate::export::{Export, Params, Results};
 use crate::flights::Flight;
 use crate::inbox;
-use crate::journal::Extras;
 use crate::manifest::Durability;
 use crate::reentry::Reentry;
 

@@ -4,10 +4,11 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use theater_chain::data::EventData;
-use theater_chain::{ActorEntry, ChainEvent, Digest, Head, Payload, TheaterId, payload};
+use theater_chain::data::{ActorStarted, EventData, StatesKept};
+use theater_chain::{ActorEntry, ChainEvent, Digest, Head, Keeping, Payload, SMALL_STATE, Says, TheaterId, payload};
 
-use crate::journal::{Entry, EventEntry, Extras, IndexFixed, IndexNow, Journal, Share};
+use crate::entry::{Entry, EventEntry, Extras, IndexFixed, IndexNow, Passing, Share};
+use crate::journal::Journal;
 use crate::poison::Poison;
 use crate::sources::Sources;
 use crate::usage::Usage;
@@ -72,6 +73,43 @@ struct Chain {
     /// The journal's, of the newest event that this process appended.
     position: u64,
     now: IndexNow,
+    states: States,
+}
+
+/// Which of the states of a chain stay.
+#[derive(Default)]
+struct States {
+    keeping: Keeping,
+    /// Whether the store has the newest state only until the next one; `None`: another process wrote
+    /// that one, so it may.
+    passing: Option<bool>,
+}
+
+impl States {
+    fn of_new_chain() -> Self {
+        Self { passing: Some(false), ..Self::default() }
+    }
+
+    /// Takes the next event, and moves the state that it leaves to where it belongs.
+    fn event(&mut self, event_type: &str, extras: &mut Extras) {
+        let before = self.passing;
+        extras.passing = match self.keeping.event(event_type) {
+            Says::Nothing => return,
+            Says::Stays => Some(Passing::Stays),
+            Says::Passes => match extras.states.pop_if(|(_, bytes)| bytes.len() > SMALL_STATE) {
+                Some((hash, bytes)) => {
+                    self.passing = Some(true);
+                    extras.passing = Some(Passing::Is(hash, bytes));
+                    return;
+                }
+                None => Some(Passing::Goes),
+            },
+        };
+        self.passing = Some(false);
+        if before == Some(false) {
+            extras.passing = None;
+        }
+    }
 }
 
 /// An event that was appended.
@@ -99,7 +137,7 @@ impl Recorder {
             journal,
             sources,
             fixed: Arc::new(fixed),
-            chain: Mutex::new(Chain { head: None, position: 0, now }),
+            chain: Mutex::new(Chain { head: None, position: 0, now, states: States::of_new_chain() }),
             usage: Arc::default(),
             share: Arc::default(),
             anchored: Anchored::default(),
@@ -125,7 +163,7 @@ impl Recorder {
             state: index.state,
             upgraded: index.upgraded.clone(),
         };
-        let chain = Mutex::new(Chain { head: Some(entry.head), position: 0, now });
+        let chain = Mutex::new(Chain { head: Some(entry.head), position: 0, now, states: States::default() });
         // Its end was anchored, if it has a parent that does so.
         let next = AtomicU64::new(index.ended.unwrap_or(entry.head.seq) + 1);
         Self {
@@ -201,7 +239,8 @@ impl Recorder {
         let encoded = data(chain.head.map_or(Digest::ZERO, |head| head.hash));
         let event = ChainEvent::following(chain.head.as_ref(), event_type, timestamp, encoded, payload);
         let before = chain.head.replace(event.head());
-        let extras = with(&event, &mut chain.now);
+        let mut extras = with(&event, &mut chain.now);
+        chain.states.event(event_type, &mut extras);
         let (seq, hash) = (event.seq, event.hash);
         // Queued under the lock: the queue's order is the chain's order.
         let event = EventEntry { before, event, fixed: self.fixed.clone(), now: chain.now.clone() };
@@ -214,6 +253,42 @@ impl Recorder {
         });
         chain.position = position;
         Appended { seq, hash, position }
+    }
+
+    /// Appends the start of an incarnation, and right after it that all its states stay, if they do.
+    pub(crate) fn append_start(
+        &self,
+        data: &ActorStarted,
+        payload: Option<Payload>,
+        keep_states: bool,
+        with: impl FnOnce(&ChainEvent, &mut IndexNow) -> Extras,
+    ) -> Appended {
+        let timestamp = self.sources.wall_ms();
+        let encoded = data.encode();
+        let mut chain = self.lock();
+        let started = self.push(&mut chain, ActorStarted::TYPE, timestamp, payload, |_| encoded, with);
+        if keep_states {
+            self.push_kept(&mut chain);
+        }
+        started
+    }
+
+    /// Has all states of the incarnation stay from here on, unless that is so already.
+    pub(crate) fn keep_states(&self) {
+        let mut chain = self.lock();
+        if !chain.states.keeping.all() {
+            self.push_kept(&mut chain);
+        }
+    }
+
+    fn push_kept(&self, chain: &mut Chain) {
+        let (timestamp, encoded) = (self.sources.wall_ms(), StatesKept { actor_id: self.id }.encode());
+        self.push(chain, StatesKept::TYPE, timestamp, None, |_| encoded, |_, _| Extras::default());
+    }
+
+    /// As the record has it: all states of the incarnation stay.
+    pub(crate) fn resume_keeping(&self) {
+        self.lock().states.keeping.event(StatesKept::TYPE);
     }
 
     /// Queues extras that belong to no event of this actor.

@@ -8,9 +8,9 @@ use theater_chain::{Digest, TheaterId};
 use tokio::sync::oneshot;
 
 use crate::actor::Actor;
+use crate::entry::Extras;
 use crate::error::CallError;
 use crate::export::{Export, Params, Results, decode_result};
-use crate::journal::Extras;
 use crate::manifest::Durability;
 use crate::message::{self, Answer, Reserved};
 use crate::resent;

@@ -5,19 +5,20 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use theater_chain::data::{ActorStarted, Call, EventData, RestartStateKind, StateUpdated};
+use theater_chain::data::{ActorStarted, Call, RestartStateKind};
 use theater_chain::{ActorEntry, ChainStore, Digest, StoreError, TheaterId, Upgraded, codec};
 
 use crate::actor::{Actor, Made, NewActor, Terms, lock};
 use crate::bring_up::{self, Plan, Started};
+use crate::entry::IndexFixed;
 use crate::error::SpawnError;
 use crate::exits::{ChildExit, FailedSlot, HeldMailbox, StoppedBy};
 use crate::failpoint::step;
 use crate::inbox::Phase;
-use crate::journal::IndexFixed;
 use crate::lineage;
 use crate::manifest::{Durability, ManifestConfig};
 use crate::message::{self, Message};
+use crate::past;
 use crate::prepare::{init_state, prepare};
 use crate::recheck;
 use crate::recorder::Recorder;
@@ -291,9 +292,7 @@ async fn next_incarnation(
         },
         RestartFrom::Resume => recheck::state(&**store, id, entry.index.state).await?,
         RestartFrom::ResumeFrom(hash) => {
-            if !was_committed(&**store, id, *hash).await? {
-                return Err(SpawnError::NoSuchState { actor: id, hash: *hash });
-            }
+            past::check(&**store, id, *hash).await?;
             recheck::state(&**store, id, *hash).await?
         }
         RestartFrom::Custom(bytes) => bytes.clone().map(Bytes::from),
@@ -361,23 +360,6 @@ pub(crate) async fn recorded(
         made.begins_with = Arc::new(made.begins_with.versioned(version));
     }
     Ok(made)
-}
-
-/// Whether the actor's chain holds a transition to this state.
-async fn was_committed(store: &dyn ChainStore, id: TheaterId, hash: Digest) -> Result<bool, SpawnError> {
-    const PAGE: usize = 1_000;
-    let mut from = 0;
-    loop {
-        let page = store.events(id, from, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(false) };
-        from = last.seq + 1;
-        for event in page.iter().filter(|event| event.event_type == StateUpdated::TYPE) {
-            let updated = codec::decode::<StateUpdated>(&event.data);
-            if updated.is_ok_and(|updated| updated.new_state_hash == hash) {
-                return Ok(true);
-            }
-        }
-    }
 }
 
 fn check_state(made: &Made, state: Option<&Bytes>) -> Result<(), SpawnError> {

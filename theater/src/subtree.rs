@@ -100,7 +100,16 @@ impl Subtree {
     /// stopped at the same time when the actor ends, and not one after the other.
     #[must_use]
     pub fn stopped_with(mut self, shutdown: Option<Shutdown>, together: bool) -> Self {
-        self.terms = Terms { shutdown, together };
+        (self.terms.shutdown, self.terms.together) = (shutdown, together);
+        self
+    }
+
+    /// The same subtree; every state of children that are started here stays in the store if `keep`,
+    /// large ones too. For who may restart them from any state of theirs. Otherwise large ones go with
+    /// the next one, but for those that something began with.
+    #[must_use]
+    pub fn keeping_states(mut self, keep: bool) -> Self {
+        self.terms.keep_states = keep;
         self
     }
 
@@ -279,10 +288,14 @@ impl Subtree {
         Some(held)
     }
 
-    /// Says of a child that runs how it is stopped: as those that are started here.
+    /// Says of a child that runs how it is stopped, and which states of it are kept from here on: as of
+    /// those that are started here.
     pub fn declare(&self, child: TheaterId) {
         if let Some(actor) = self.alive(child) {
             actor.set_terms(self.terms);
+            if self.terms.keep_states && actor.started.get().is_some() {
+                actor.recorder.keep_states();
+            }
         }
     }
 

@@ -209,3 +209,12 @@ pub enum DropReason {
     /// answered from the record, and it goes on from there.
     Recovered,
 }
+
+/// From here on every state of the incarnation stays in the store, the one of this moment too: its
+/// supervisor may restart it from any of them. Otherwise [`Keeping`](crate::Keeping) says which stay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StatesKept {
+    /// The actor.
+    pub actor_id: TheaterId,
+}

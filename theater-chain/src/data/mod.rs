@@ -24,7 +24,7 @@ pub use calls::{
 };
 pub use life::{
     ActorEnding, ActorErrorData, ActorStarted, ActorTerminated, DropReason, EngineRecord, ErrorType, HandlerRecord,
-    InstanceDropped, KillCause, ReasonRecord, RestartStateKind,
+    InstanceDropped, KillCause, ReasonRecord, RestartStateKind, StatesKept,
 };
 pub use supervision::{
     AskedBy, ChildAnchor, ChildErred, ChildExited, ChildrenAnchored, HandlerError, SupervisionAction,
@@ -106,4 +106,5 @@ event_types! {
     ActorUpgraded = "actor_upgraded",
     ActorRolledBack = "actor_rolled_back",
     ActorForked = "actor_forked",
+    StatesKept = "states_kept",
 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::Story;
 use super::dropping::what_is_dropped_is_gone;
 use super::log::the_log_of_heads_only_grows;
+use super::passing;
 use crate::data::{DropReason, InstanceDropped, RestartStateKind};
 use crate::{
     ActorUpdate, Answered, ChainEvent, ChainStore, Commit, Digest, Level, PAGE_BYTES, Payload, PendingMessage,
@@ -30,6 +31,10 @@ pub async fn conformance(make: impl Fn() -> Arc<dyn ChainStore>) {
     a_recorded_life_verifies(make()).await;
     the_log_of_heads_only_grows(make()).await;
     what_is_dropped_is_gone(make()).await;
+    passing::a_passing_state_goes_with_the_next(make()).await;
+    passing::actors_hold_passing_states_for_themselves(make()).await;
+    passing::a_refused_batch_leaves_the_passing_state(make()).await;
+    passing::an_import_leaves_the_passing_state(make()).await;
 }
 
 /// A story that has started, committed.

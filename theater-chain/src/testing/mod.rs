@@ -7,6 +7,7 @@
 mod conformance;
 mod dropping;
 mod log;
+mod passing;
 mod story;
 
 pub use conformance::conformance;

@@ -8,7 +8,9 @@ use crate::data::{
     HandlerRecord, HostCall, HostCallBegun, InstanceDropped, KillCause, Lane, MessageAccepted, Outcome, ReasonRecord,
     RestartStateKind, StateUpdated, SupervisionAction, SupervisionActionKind,
 };
-use crate::{ActorIndex, ActorUpdate, ChainEvent, Commit, Digest, Head, Payload, TheaterId, Upgraded, payload};
+use crate::{
+    ActorIndex, ActorUpdate, ChainEvent, Commit, Digest, Head, PassingState, Payload, TheaterId, Upgraded, payload,
+};
 
 pub(super) const COMPONENT: &[u8] = b"the bytes of a component";
 pub(super) const NEW_COMPONENT: &[u8] = b"the bytes of a newer component";
@@ -213,6 +215,15 @@ impl Story {
         };
         self.index.state = data.new_state_hash;
         self.append(&data, &[("result", Some(&payload::bin(b"answer")))])
+    }
+
+    /// As [`Story::commit_state`], of a state that is there only until the next one.
+    pub fn pass_state(&mut self, state: &[u8]) -> ChainEvent {
+        let event = self.commit_state(None, state);
+        let now = self.batch.states.pop();
+        let before_stays = self.batch.passing.pop().is_some_and(|passing| passing.before_stays);
+        self.batch.passing.push(PassingState { actor: self.id, before_stays, now });
+        event
     }
 
     pub fn host_call_begun(&mut self, ordinal: u32) -> ChainEvent {

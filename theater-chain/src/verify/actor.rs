@@ -6,6 +6,7 @@ use super::facts::Facts;
 use super::fork::Fork;
 use super::pruned;
 use super::report::Sentences;
+use super::states::States;
 use super::structure::Structure;
 use super::{ActorReport, Fault, Level, Trust, Verifier};
 use crate::codec::DecodeError;
@@ -17,6 +18,9 @@ const FIRST_PAGE: usize = 64;
 const MAX_PAGE: usize = 1024;
 /// What a page should hold at most, going by the one before.
 const PAGE_BYTES: usize = 4 << 20;
+
+/// What is said where states are not there that need not be.
+const THINNED: &str = "large states that others have followed: they are not kept, and a replay makes them again";
 
 /// Verifies the chain of one actor up to the head that `entry` has; later events are left to the
 /// next time.
@@ -78,6 +82,7 @@ pub(super) async fn verify_with(
     let first = store.kept_from(entry.id).await?;
     let full = (how.level == Level::Full).then(|| Full {
         structure: Structure::new(entry.id, first == 0),
+        states: States::default(),
         children: Children::new(entry.id, first == 0),
         fork: Fork::default(),
         first,
@@ -95,6 +100,10 @@ pub(super) async fn verify_with(
     if check.links.erased() > 0 {
         check.unchecked.add("payloads that were erased: their bytes are not there to be hashed");
     }
+    let thinned = check.full.as_ref().map_or(0, |full| full.states.thinned());
+    if thinned > 0 {
+        check.unchecked.add(THINNED);
+    }
     if let Some(sentence) = check.full.and_then(|full| full.structure.unchecked) {
         check.unchecked.add(sentence);
     }
@@ -104,6 +113,7 @@ pub(super) async fn verify_with(
         head: check.links.head(),
         fault: found.err(),
         signed: None,
+        thinned,
         unchecked: check.unchecked.into_vec(),
     })
 }
@@ -117,6 +127,7 @@ struct ActorCheck<'f> {
 /// What is checked at [`Level::Full`].
 struct Full<'f> {
     structure: Structure,
+    states: States,
     children: Children,
     fork: Fork,
     /// The seq of the first event.
@@ -211,6 +222,12 @@ impl ActorCheck<'_> {
         if let Some(Err(reason)) = self.full.as_ref().map(|full| full.structure.matches(&entry.index)) {
             return at_head(&reason);
         }
+        if self.full.as_ref().is_some_and(|full| full.states.is_missing()) {
+            let went_on = store.actor(entry.id).await?.is_some_and(|now| now.head.seq > entry.head.seq);
+            if let Some(Err(reason)) = self.full.as_mut().map(|full| full.states.end(went_on)) {
+                return at_head(&reason);
+            }
+        }
         // Events past the head are right if they came since the entry was read, with a newer head.
         let beyond = match store.events(entry.id, self.links.next_seq(), 1).await {
             Err(StoreError::Damaged(reason)) => return Ok(Err(self.fault(reason))),
@@ -243,7 +260,11 @@ impl Full<'_> {
             unchecked.add(format!("events of type {}: this version does not know it", event.event_type));
             return Ok(Ok(()));
         };
-        if let Err(reason) = self.facts.check(store, data).await? {
+        let missing = match self.facts.check(store, data).await? {
+            Ok(missing) => missing,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        if let Err(reason) = self.states.event(event, missing) {
             return Ok(Err(reason));
         }
         if let Err(reason) = self.children.check(store, data, unchecked).await? {

@@ -68,12 +68,14 @@ impl Facts {
         Ok(())
     }
 
-    /// Checks what this event names; the reason if something is missing or is not what it should be.
+    /// Checks what this event names; the reason if something is not what it should be, or is missing
+    /// that must be there whatever follows. Of a state it says that it is missing.
     pub(super) async fn check(
         &mut self,
         store: &dyn ChainStore,
         data: &Data,
-    ) -> Result<Result<(), String>, StoreError> {
+    ) -> Result<Result<Option<Digest>, String>, StoreError> {
+        let mut missing = None;
         for fact in named(data) {
             if self.checked.contains(&fact) {
                 continue;
@@ -84,13 +86,20 @@ impl Facts {
                 Kind::Component => ("component", store.component(digest).await?),
                 Kind::Manifest => ("manifest", store.manifest(digest).await?),
             };
-            let Some(bytes) = bytes else { return Ok(Err(format!("the {what} {digest} is not in the store"))) };
+            let bytes = match (bytes, kind) {
+                (Some(bytes), _) => bytes,
+                (None, Kind::State) => {
+                    missing = Some(digest);
+                    continue;
+                }
+                (None, _) => return Ok(Err(format!("the {what} {digest} is not in the store"))),
+            };
             if Digest::of(&bytes) != digest {
                 return Ok(Err(format!("the {what} {digest} does not hash to its digest")));
             }
             self.remember(fact);
         }
-        Ok(Ok(()))
+        Ok(Ok(missing))
     }
 
     fn remember(&mut self, fact: (Kind, Digest)) {

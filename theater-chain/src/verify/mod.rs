@@ -15,6 +15,7 @@ mod open_call;
 mod pruned;
 mod report;
 mod signed;
+mod states;
 mod store;
 mod structure;
 mod upgrades;

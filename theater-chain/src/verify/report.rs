@@ -28,8 +28,8 @@ pub struct Fault {
     pub reason: String,
 }
 
-/// What verification says of one actor. As JSON `{id, events, head, ok, signed?, fault?: {seq,
-/// reason}}`, where `head` is the hash of the newest event.
+/// What verification says of one actor. As JSON `{id, events, head, ok, signed?, thinned?,
+/// fault?: {seq, reason}}`, where `head` is the hash of the newest event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ActorReport {
@@ -43,6 +43,9 @@ pub struct ActorReport {
     pub fault: Option<Fault>,
     /// The newest event that a checked signature covers; `None` where signatures were not checked.
     pub signed: Option<u64>,
+    /// How many times the actor left a state that is not in the store, and need not be: a large one that
+    /// another one followed. Only counted at [`Level::Full`].
+    pub thinned: u64,
     /// What could not be checked, a sentence each.
     pub unchecked: Vec<String>,
 }
@@ -50,7 +53,8 @@ pub struct ActorReport {
 impl ActorReport {
     /// Of an actor that is to be there.
     pub(super) fn missing(id: TheaterId, reason: String) -> Self {
-        Self { id, events: 0, head: None, fault: Some(Fault { seq: 0, reason }), signed: None, unchecked: Vec::new() }
+        let fault = Some(Fault { seq: 0, reason });
+        Self { id, events: 0, head: None, fault, signed: None, thinned: 0, unchecked: Vec::new() }
     }
 
     /// Whether everything that was checked is right.
@@ -61,7 +65,8 @@ impl ActorReport {
 
 impl Serialize for ActorReport {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let fields = 4 + usize::from(self.fault.is_some()) + usize::from(self.signed.is_some());
+        let some = [self.fault.is_some(), self.signed.is_some(), self.thinned > 0];
+        let fields = 4 + some.into_iter().filter(|some| *some).count();
         let mut report = serializer.serialize_struct("ActorReport", fields)?;
         report.serialize_field("id", &self.id)?;
         report.serialize_field("events", &self.events)?;
@@ -70,6 +75,10 @@ impl Serialize for ActorReport {
         match &self.signed {
             Some(signed) => report.serialize_field("signed", signed)?,
             None => report.skip_field("signed")?,
+        }
+        match self.thinned {
+            0 => report.skip_field("thinned")?,
+            thinned => report.serialize_field("thinned", &thinned)?,
         }
         match &self.fault {
             Some(fault) => report.serialize_field("fault", fault)?,

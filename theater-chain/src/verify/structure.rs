@@ -133,6 +133,7 @@ impl Structure {
             )
             | None => Ok(()),
             Some(Data::Pruned(data)) => self.pruned(event.seq, data),
+            Some(Data::StatesKept(data)) => self.of_this_actor(data.actor_id),
         }
     }
 

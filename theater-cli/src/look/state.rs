@@ -19,11 +19,21 @@ pub(crate) fn state(args: &StateArgs) -> Outcome {
     let store = record::open(&args.data.data)?;
     let (entry, seq, hash, bytes) = record::block_on(async {
         let actors = Actors::read(&store).await?;
-        let entry = actors.find(&args.actor)?.clone();
-        let seq = args.at.unwrap_or(entry.head.seq);
-        let hash = hash_at(&store, &entry, seq).await?;
-        let bytes = if hash.is_zero() { None } else { Some(bytes_of(&store, hash).await?) };
-        Ok((entry, seq, hash, bytes))
+        let mut entry = actors.find(&args.actor)?.clone();
+        loop {
+            let seq = args.at.unwrap_or(entry.head.seq);
+            let hash = hash_at(&store, &entry, seq).await?;
+            let found = if hash.is_zero() { None } else { store.state(hash).await? };
+            if found.is_some() || hash.is_zero() {
+                let bytes = found.map(|bytes| checked(bytes.to_vec(), hash)).transpose()?;
+                return Ok((entry, seq, hash, bytes));
+            }
+            // The newest one goes when another one follows, as it may just have.
+            match store.actor(entry.id).await? {
+                Some(now) if args.at.is_none() && now.head != entry.head => entry = now,
+                _ => return Err(not_there(&args.actor, seq, hash, entry.index.state == hash)),
+            }
+        }
     })?;
     let mut out = Output::new();
     if args.json {
@@ -65,13 +75,22 @@ fn state_after(event: &ChainEvent) -> Result<Option<Digest>, Failure> {
     })
 }
 
-async fn bytes_of(store: &dyn ChainStore, hash: Digest) -> Result<Vec<u8>, Failure> {
-    let bytes = store.state(hash).await?.filter(|bytes| Digest::of(bytes) == hash);
-    let bytes = bytes.ok_or_else(|| {
-        Failure::new(format!("the state {hash} is not in the record as its hash says"))
-            .help("`theater verify` says what is damaged")
-    })?;
-    Ok(bytes.to_vec())
+fn checked(bytes: Vec<u8>, hash: Digest) -> Result<Vec<u8>, Failure> {
+    if Digest::of(&bytes) == hash { Ok(bytes) } else { Err(damaged(hash)) }
+}
+
+fn damaged(hash: Digest) -> Failure {
+    Failure::new(format!("the state {hash} is not in the record as its hash says"))
+        .help("`theater verify` says what is damaged")
+}
+
+fn not_there(actor: &str, seq: u64, hash: Digest, is_newest: bool) -> Failure {
+    if is_newest {
+        return damaged(hash);
+    }
+    Failure::new(format!("the state {hash} is not in the record: large ones go when another one follows")).help(format!(
+        "`theater replay {actor} --until {seq}` makes it again, and `theater verify` says whether it should be there"
+    ))
 }
 
 /// As they are; for a person, JSON is indented.

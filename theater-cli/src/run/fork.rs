@@ -69,9 +69,11 @@ async fn plan(args: &ForkArgs, store: &Arc<dyn ChainStore>) -> Result<(Fork, Str
     let mut fork = Fork { of: entry.id, at, answer: None, component, state: None };
     let Some(standing) = Standing::read(&**store, entry.id, at).await? else { return Ok((fork, name)) };
     if !standing.state.is_zero() && store.state(standing.state).await?.is_none() {
-        // A large state that was superseded is not kept, and is made again.
+        // A large state that was superseded is not kept, and is made again: that from before a call that
+        // is open there.
         let replayer = Replayer::new().map_err(|error| Failure::of(&error))?;
-        let replay = replayer.replay(store.clone(), entry.id, Part::whole().until(at)).await;
+        let until = standing.parts_at().saturating_sub(1);
+        let replay = replayer.replay(store.clone(), entry.id, Part::whole().until(until)).await;
         let state = replay.map_err(|error| Failure::of(&error))?.state;
         fork.state = state.filter(|state| state.hash == standing.state).and_then(|state| state.bytes);
     }

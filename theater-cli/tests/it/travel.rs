@@ -135,3 +135,28 @@ fn a_fork_keeps_out_of_the_way_of_its_tree() {
     assert!(run.err().contains("resuming counter") && run.err().contains("which was stopped"), "{}", run.err());
     assert_eq!(place.json(&["verify", "--json"])["ok"], true);
 }
+
+/// A large state that another one followed is not in the record: it is said how to see it, and a fork
+/// makes it again.
+#[test]
+fn a_fork_begins_with_a_state_that_is_not_kept() {
+    let place = Place::with(&["rogue"]);
+    place.write("requests", "big-state 9000\ncalls\ncalls\ncalls\n");
+    place.yes(&["run", "rogue.toml", "--send", "requests"]);
+    let updates = place.events(&["rogue", "--type", "state_updated"]);
+    let seq = updates[2]["seq"].as_u64().unwrap();
+    let state = place.theater(&["state", "rogue", "--at", &seq.to_string()]);
+    assert_eq!(state.status, Some(2), "{state:?}");
+    assert!(state.err.contains(&format!("`theater replay rogue --until {seq}`")), "{state:?}");
+    assert!(place.yes(&["state", "rogue"]).contains("\"calls\":4"));
+    let report = place.json(&["verify", "--json"]);
+    assert_eq!(report["actors"][0]["thinned"], 3, "{report}");
+    place.yes(&["replay", "rogue", "--until", &seq.to_string()]);
+    place.write("more", "calls\n");
+    // Between two calls, and in the middle of the next one, which begins again.
+    for (at, calls) in [(seq, "2"), (seq + 2, "3")] {
+        let fork = place.theater(&["fork", "rogue", "--at", &at.to_string(), "--send", "more"]);
+        assert!(fork.status == Some(0) && fork.out.contains(calls), "at {at}: {fork:?}");
+    }
+    place.yes(&["verify"]);
+}

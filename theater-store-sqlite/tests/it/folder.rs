@@ -5,7 +5,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use rusqlite::Connection;
 use theater_chain::data::RestartStateKind;
 use theater_chain::testing::Story;
-use theater_chain::{ChainStore as _, Commit, Level, LogEnd, LoggedHead, StoreError, verify_store};
+use theater_chain::{
+    ChainStore as _, Commit, Digest, Level, LogEnd, LoggedHead, SMALL_STATE, StoreError, verify_store,
+};
 use theater_store_sqlite::SqliteStore;
 
 #[test]
@@ -98,26 +100,38 @@ async fn older_tables_are_read_and_brought_up_to_date() {
     let mut story = Story::new(1);
     story.start(RestartStateKind::Reset, Some(b"{}"));
     story.call(None);
-    story.commit_state(None, b"2");
+    let large = vec![2; 2 * SMALL_STATE];
+    story.commit_state(None, &large);
     SqliteStore::open(folder.path()).unwrap().commit(story.commit()).await.unwrap();
     let raw = Connection::open(folder.path().join("theater.db")).unwrap();
     raw.execute_batch(
         "DROP TABLE head_log; DROP TABLE head_log_end; DROP TABLE tree_heads; DROP TABLE pruned; DROP TABLE erased;
-        DROP TABLE left_out; DROP TABLE upgrades; DROP TABLE checkpoints; PRAGMA user_version = 1",
+        DROP TABLE left_out; DROP TABLE upgrades; DROP TABLE checkpoints; DROP TABLE passing;
+        PRAGMA user_version = 1",
     )
     .unwrap();
     let version = || raw.query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0)).unwrap();
     let reader = SqliteStore::open_read_only(folder.path()).unwrap();
     assert_eq!(reader.actor(story.id).await.unwrap().map(|entry| entry.head), story.head);
     assert_eq!(reader.head_log().unwrap().end().await.unwrap(), LogEnd::default());
+    assert_eq!(reader.state(Digest::of(&large)).await.unwrap().as_deref(), Some(&large[..]));
+    assert_eq!(reader.state(Digest::of(b"never")).await.unwrap(), None);
     assert_eq!(version(), 1, "who only reads changes nothing");
     drop(reader);
     let writer = SqliteStore::open(folder.path()).unwrap();
-    assert_eq!(version(), 5);
+    assert_eq!(version(), 6);
     let unlogged = writer.head_log().unwrap().unlogged().await.unwrap();
     assert_eq!(unlogged, [LoggedHead { actor: story.id, head: story.head.unwrap() }]);
     let report = verify_store(&writer, Level::Full, &mut |_| ()).await.unwrap();
     assert!(report.ok, "{report:?}");
+    // The states of before stay, since nothing says which of them are the newest.
+    for n in 3..6 {
+        story.call(None);
+        story.pass_state(&vec![n; 2 * SMALL_STATE]);
+        writer.commit(story.commit()).await.unwrap();
+    }
+    assert!(writer.state(Digest::of(&large)).await.unwrap().is_some());
+    assert!(writer.state(Digest::of(&vec![3; 2 * SMALL_STATE])).await.unwrap().is_none());
 }
 
 /// Pages that SQLite cannot make sense of are found before anything is written.

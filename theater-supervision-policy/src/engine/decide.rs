@@ -158,7 +158,7 @@ impl Engine {
 
     fn resumes_together(&self, child: TheaterId) -> bool {
         let group = self.children.get(&child).and_then(|child| self.policy.groups.get(child.group()?));
-        group.is_some_and(|group| group.restart_state == Some(StateChoice::Resume))
+        group.is_some_and(|group| group.resumes_together())
     }
 
     fn escalate(&mut self, child: TheaterId, fact: &Fact, rule: String, at_ms: u64) -> Step {

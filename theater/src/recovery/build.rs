@@ -92,6 +92,9 @@ pub(super) async fn rebuilt(
     let recorder = shared.tree.recorder(id, || {
         Recorder::resume(entry, spawn::is_ephemeral(&made), shared.journal.clone(), shared.sources.clone())
     });
+    if begun.keeps_states {
+        recorder.resume_keeping();
+    }
     recorder.anchored.resume_at(anchored.map_or(0, |head| head.seq + 1));
     let (incarnation, terms) = (entry.index.incarnation, Terms::default());
     let new = NewActor { id, parent, incarnation, made, shared: shared.clone(), recorder, state, terms };

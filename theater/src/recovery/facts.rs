@@ -81,6 +81,8 @@ pub(super) struct Begun {
     pub(super) restart_state: RestartStateKind,
     pub(super) component: Digest,
     pub(super) manifest: Digest,
+    /// All states of the incarnation stay in the store.
+    pub(super) keeps_states: bool,
 }
 
 pub(super) fn damaged(actor: TheaterId, reason: &str) -> StoreError {

@@ -7,7 +7,7 @@ use theater_chain::{PendingMessage, StoreError};
 
 use super::tail::OpenCall;
 use crate::actor::Actor;
-use crate::journal::Extras;
+use crate::entry::Extras;
 use crate::message::Message;
 use crate::recorder::Recorder;
 use crate::shared::Shared;

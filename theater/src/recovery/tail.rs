@@ -3,7 +3,7 @@
 use theater_chain::data::{
     ActorEnding, ActorErrorData, ActorRolledBack, ActorStarted, ActorTerminated, ActorUpgraded, AskedBy, Call,
     CallReturned, Data, DeadLetter, DropReason, EventData, InstanceDropped, Lane, ReasonRecord, RestartStateKind,
-    StateUpdated,
+    StateUpdated, StatesKept,
 };
 use theater_chain::{ActorEntry, ChainEvent, ChainStore, Digest, Head, StoreError, Verifier, codec, newest, payload};
 
@@ -55,11 +55,11 @@ pub(super) struct Failed {
 impl Tail {
     /// Reads the chain backwards as far as is needed, and verifies the links of what it reads.
     pub(super) async fn read(store: &dyn ChainStore, entry: &ActorEntry) -> Result<Self, StoreError> {
-        let start = event(store, entry, entry.index.started).await?;
+        let (start, keeps_states) = start(store, entry).await?;
         let begun: ActorStarted = decoded(entry, &start)?;
         let events = newest_part(store, entry).await?;
         let ActorStarted { parent_event, restart_state, component, manifest, .. } = begun;
-        let begun = Begun { hash: start.hash, parent_event, restart_state, component, manifest };
+        let begun = Begun { hash: start.hash, parent_event, restart_state, component, manifest, keeps_states };
         let mut tail = Self { begun, started: true, dropped: false, open: None, failed: None, ending: None };
         tail.follow(entry, &events)?;
         if let Some(call) = events.first().filter(|event| is_end_of_call(event)) {
@@ -241,6 +241,15 @@ async fn range(store: &dyn ChainStore, entry: &ActorEntry, from: u64, end: u64) 
         events.extend(page);
     }
     Ok(events)
+}
+
+/// The start of the newest incarnation, and whether it is said right after it that its states stay.
+async fn start(store: &dyn ChainStore, entry: &ActorEntry) -> Result<(ChainEvent, bool), StoreError> {
+    let seq = entry.index.started;
+    let mut found = store.events(entry.id, seq, 2).await?.into_iter().filter(|event| event.seq - seq < 2);
+    let start = found.next().filter(|event| event.seq == seq);
+    let keeps_states = found.next().is_some_and(|event| event.event_type == StatesKept::TYPE);
+    Ok((start.ok_or_else(|| damaged(entry.id, &format!("event {seq} is missing")))?, keeps_states))
 }
 
 /// One event.
