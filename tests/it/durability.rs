@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use theater::{ActorHandle, CallError, Outside};
+use theater::chain::MemoryStore;
+use theater::{ActorHandle, CallError, Outside, StoreError};
 use theater_handler_message_server::HANDLE_REQUEST;
-use theater_tests::{Tapped, World, builder};
+use theater_tests::{Crashing, HANDLERS, Tapped, World, builder};
 use tokio::sync::{Semaphore, watch};
 
 /// The gate at which the commits of a store wait.
@@ -161,4 +162,36 @@ async fn a_message_from_outside_is_processed_once_however_often_it_comes() {
     let other = world.spawn("one").await;
     assert!(matches!(call(&other, true).await, Err(CallError::Answer { .. })));
     world.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::disallowed_methods, reason = "a guard against hanging, not a wait")]
+async fn a_runtime_ends_although_its_store_cannot_write_what_its_actors_wait_for() {
+    for kills in [false, true] {
+        let disk = Crashing::after(u64::MAX, Arc::new(MemoryStore::new()));
+        let world = World::with(&["counter"], builder().store(disk.clone()));
+        world.manifest("one", "counter", &format!("durability = \"sync\"\n{HANDLERS}"));
+        let actor = world.spawn("one").await;
+        world.runtime.flush().await.unwrap();
+        disk.fill_up();
+        // Its answer waits for its commit.
+        let waits = call(&actor, false);
+        let ends = async {
+            while !is_behind(&world).await {
+                tokio::task::yield_now().await;
+            }
+            if kills { world.runtime.kill().await } else { world.runtime.shutdown().await }
+        };
+        let (answer, ended) =
+            tokio::time::timeout(std::time::Duration::from_secs(60), async { tokio::join!(waits, ends) })
+                .await
+                .unwrap();
+        assert!(answer.is_err(), "{answer:?}");
+        assert!(matches!(ended, Err(StoreError::Io(_))), "{ended:?}");
+    }
+}
+
+/// Whether something waits for the store, which cannot write it.
+async fn is_behind(world: &World) -> bool {
+    world.runtime.get_actor_events(theater::TheaterId::from_bytes([0; 16]), 0, 1).await.is_err()
 }

@@ -1,7 +1,7 @@
 //! A store as it is left by a process that goes down.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -15,6 +15,10 @@ pub struct Crashing {
     store: Arc<dyn ChainStore>,
     left: Arc<AtomicU64>,
     writing: Arc<Mutex<()>>,
+    /// It cannot be written to, as a full disk.
+    full: Arc<AtomicBool>,
+    /// A component that it lost.
+    without: Option<Digest>,
 }
 
 impl Crashing {
@@ -24,9 +28,25 @@ impl Crashing {
         self.left.store(0, Ordering::SeqCst);
     }
 
+    /// From now on it cannot be written to, as a full disk; it may be later.
+    pub fn fill_up(&self) {
+        self.full.store(true, Ordering::SeqCst);
+    }
+
     /// Keeps `commits` commits.
     pub fn after(commits: u64, store: Arc<dyn ChainStore>) -> Self {
-        Self { store, left: Arc::new(AtomicU64::new(commits)), writing: Arc::default() }
+        Self {
+            store,
+            left: Arc::new(AtomicU64::new(commits)),
+            writing: Arc::default(),
+            full: Arc::default(),
+            without: None,
+        }
+    }
+
+    /// The same, and a component of it is not there any more.
+    pub fn without(self, component: Digest) -> Self {
+        Self { without: Some(component), ..self }
     }
 }
 
@@ -34,6 +54,9 @@ impl Crashing {
 impl ChainStore for Crashing {
     async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
         let _writing = self.writing.lock().await;
+        if self.full.load(Ordering::SeqCst) {
+            return Err(StoreError::Io("the disk is full".to_owned()));
+        }
         let left = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         match left {
             Ok(_) => self.store.commit(commit).await,
@@ -63,6 +86,9 @@ impl ChainStore for Crashing {
     }
 
     async fn component(&self, digest: Digest) -> Result<Option<Bytes>, StoreError> {
+        if self.without == Some(digest) {
+            return Ok(None);
+        }
         self.store.component(digest).await
     }
 

@@ -36,6 +36,9 @@ fn call<P: Params>(actor: &ActorRef, export: &'static Export<P, ()>, params: &P,
     if !actor.exports(export) {
         return;
     }
+    if let Some(mailbox) = &exit.mailbox {
+        mailbox.wait_for_guest(); // it may restart the child
+    }
     let told = actor.call(export, params, Some(exit.fact));
     let reporter = actor.clone();
     actor.spawn(async move {

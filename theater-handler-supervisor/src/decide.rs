@@ -19,6 +19,9 @@ pub(crate) const DECIDE: Export<(ChildFailure,), (Decision,)> =
 /// `err` is recorded and leaves it to the declared policy; a trap ends the supervisor.
 pub(crate) fn ask(supervision: &Arc<Supervision>, exit: Box<ChildExit>, question: Question) {
     let actor = &supervision.actor;
+    if let Some(mailbox) = &exit.mailbox {
+        mailbox.wait_for_guest(); // before the guest can begin
+    }
     let answer = actor.call_to_decide(&DECIDE, &(failure(supervision, &exit, question),), Some(exit.fact));
     answered(supervision, exit, answer);
 }
@@ -29,6 +32,9 @@ pub(crate) fn answered(
     exit: Box<ChildExit>,
     answer: impl Future<Output = Result<(Decision,), CallError>> + Send + 'static,
 ) {
+    if let Some(mailbox) = &exit.mailbox {
+        mailbox.wait_for_guest();
+    }
     let asking = supervision.clone();
     let actor = supervision.actor.clone();
     actor.spawn(async move {

@@ -243,7 +243,7 @@ impl Supervision {
         };
         // One that lives again is up, whoever started it.
         let newest = children.get(&child).map(|entry| entry.index.incarnation);
-        let down = children.get(&child).is_none_or(|entry| entry.index.ended.is_some());
+        let down = is_down(tree, children, child);
         if !is_last || !down || newest.is_some_and(|newest| newest > data.incarnation) {
             return Ok(());
         }
@@ -331,7 +331,8 @@ impl Supervision {
         let records = tree.records().await?;
         let mut causes = Vec::new();
         for open in &recovery.left.open {
-            let ended = recovery.children.get(&child_of(&open.subject)).filter(|entry| entry.index.ended.is_some());
+            let child = child_of(&open.subject);
+            let ended = recovery.children.get(&child).filter(|_| is_down(tree, &recovery.children, child));
             if let (Some(entry), What::Exited(data)) = (ended, &open.subject.what)
                 && entry.index.incarnation == data.incarnation
             {
@@ -354,6 +355,12 @@ impl Supervision {
         };
         self.leave_down(down.into_iter().filter(lives).collect());
     }
+}
+
+/// Whether a child's newest incarnation has ended, or cannot go on: then nothing of it is alive,
+/// whatever its record says.
+fn is_down(tree: &Subtree, children: &HashMap<TheaterId, ActorEntry>, child: TheaterId) -> bool {
+    children.get(&child).is_none_or(|entry| entry.index.ended.is_some()) || tree.child(child).is_none()
 }
 
 fn child_of(subject: &Subject) -> TheaterId {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use theater::{
-    ActorError, Attempt, ChildExit, Digest, ExitReason, FailedAttempt, Overtaken, RestartFrom, SpawnError, StoppedBy,
-    Subtree, TheaterId,
+    ActorError, ActorProcess, Attempt, ChildExit, Digest, ExitReason, FailedAttempt, Overtaken, RestartFrom,
+    SpawnError, StoppedBy, Subtree, TheaterId,
 };
 use theater_supervision_policy::{Decision, Down, Exit, StateChoice, Step};
 
@@ -192,7 +192,9 @@ impl Supervision {
             match attempted {
                 Ok(started) => self.started(tree, child, restart.number, started.is_some()),
                 Err(failed) => {
-                    if let Some(next) = self.failed(child, restart, failed) {
+                    // Where no incarnation began, the newest is the one before.
+                    let known = if failed.exit.is_none() { tree.status(child).await.ok() } else { None };
+                    if let Some(next) = self.failed(child, restart, failed, known) {
                         return Some(next);
                     }
                 }
@@ -272,7 +274,13 @@ impl Supervision {
     }
 
     /// A start failed: that is an exit of its own, about which no callback is told.
-    fn failed(self: &Arc<Self>, child: TheaterId, restart: &mut Restart, failed: FailedAttempt) -> Option<Restart> {
+    fn failed(
+        self: &Arc<Self>,
+        child: TheaterId,
+        restart: &mut Restart,
+        failed: FailedAttempt,
+        known: Option<ActorProcess>,
+    ) -> Option<Restart> {
         let mut state = self.lock();
         if !state.awaits(child, restart.number) {
             if let Some(mailbox) = failed.mailbox
@@ -302,7 +310,7 @@ impl Supervision {
         }
         let mut cause = Cause::Exit(Box::new(match failed.exit {
             Some(exit) => exit,
-            None => self.no_incarnation(child, &failed.error.as_actor_error())?,
+            None => self.no_incarnation(child, known, &failed.error.as_actor_error())?,
         }));
         let at_ms = self.actor.at_ms();
         if let SpawnError::Rejected { .. } = &failed.error {
@@ -334,8 +342,7 @@ impl Supervision {
     }
 
     /// The fact of a start that failed before an incarnation began.
-    fn no_incarnation(&self, child: TheaterId, error: &ActorError) -> Option<ChildExit> {
-        let known = self.tree()?.child(child);
+    fn no_incarnation(&self, child: TheaterId, known: Option<ActorProcess>, error: &ActorError) -> Option<ChildExit> {
         let incarnation = known.as_ref().map_or(0, |known| known.incarnation) + 1;
         let name = known.map(|known| known.name).unwrap_or_default();
         let at_ms = self.actor.at_ms();

@@ -125,11 +125,11 @@ impl Supervision {
             }
             if let Some(awaited) = state.awaited.get_mut(&exit.child) {
                 if awaited.starting {
-                    // The guest may wait for it meanwhile; it is in the way only where it decides.
-                    if !self.actor.exports(&DECIDE)
+                    // The guest may wait for it meanwhile, unless it will be the one that decides.
+                    if self.actor.exports(&DECIDE)
                         && let Some(mailbox) = &exit.mailbox
                     {
-                        mailbox.decided_without_guest();
+                        mailbox.wait_for_guest();
                     }
                     awaited.early = Some(exit);
                     return;

@@ -89,6 +89,21 @@ pub(crate) fn abandoned(actor: &Arc<Actor>) -> bool {
     true
 }
 
+/// Forgets an incarnation that was made again and does not run, since the others could not be: its
+/// record stays as it is.
+pub(crate) fn given_up(actor: &Arc<Actor>) {
+    end_tasks(actor);
+    let reason = ExitReason::Killed(KillCause::Host);
+    let (open, waiting) = {
+        let mut inbox = lock(&actor.inbox);
+        inbox.phase = Phase::Ended(reason.clone());
+        (inbox.take_open(), inbox.take_queue())
+    };
+    drop((open, waiting));
+    actor.shared.tree.remove(actor);
+    actor.ended.send_replace(Some(reason));
+}
+
 /// An orderly end stops the children in reverse order, each within its time, those that go together
 /// at once; any other kills them: what they would ask their parent for is gone.
 async fn end_children(actor: &Arc<Actor>, reason: &ExitReason) {

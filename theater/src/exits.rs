@@ -105,16 +105,15 @@ pub(crate) type FailedSlot = Arc<Mutex<Option<FailedCall>>>;
 pub struct HeldMailbox {
     actor: Arc<Actor>,
     failed: FailedSlot,
-    /// Until its parent has decided, whoever waits for the child waits for its parent.
+    /// While the guest of its parent decides, whoever waits for the child waits for its parent.
     edge: Mutex<Option<Edge>>,
 }
 
 impl HeldMailbox {
-    /// While its supervisor decides, the actor counts as waiting for it.
+    /// While its supervisor decides.
     pub(crate) fn for_supervisor(actor: Arc<Actor>, failed: FailedSlot) -> Self {
-        let edge = actor.parent_id.map(|parent| actor.shared.tree.waits.note(actor.id, parent));
         lock(&actor.inbox).holders += 1;
-        Self { actor, failed, edge: Mutex::new(edge) }
+        Self { actor, failed, edge: Mutex::default() }
     }
 
     pub(crate) fn actor(&self) -> &Arc<Actor> {
@@ -134,10 +133,12 @@ impl HeldMailbox {
         lock(&self.actor.inbox).keep();
     }
 
-    /// What becomes of the child is decided later, and without the guest of its parent: it waits for
-    /// nobody, so that its parent, too, may ask it and wait.
-    pub fn decided_without_guest(&self) {
-        *lock(&self.edge) = None;
+    /// What becomes of the child is up to the guest of its parent, which is told of it: until this is
+    /// dropped, or [`HeldMailbox::expect_restart`], the child counts as waiting for its parent, so that
+    /// a parent that asks it and waits finds the cycle. Without this the parent may.
+    pub fn wait_for_guest(&self) {
+        let actor = &self.actor;
+        *lock(&self.edge) = actor.parent_id.map(|parent| actor.shared.tree.waits.note(actor.id, parent));
     }
 
     /// Has the message that failed the child delivered again, before the others. Only from within

@@ -153,7 +153,7 @@ impl ActorHandle {
                 let actor = self.find()?;
                 let (reply, answer) = oneshot::channel();
                 self.deliver(&actor, export, from, &params(&id), flight, Some(reply))?;
-                received(&actor, answer.await)
+                received(actor.id, answer.await)
             }
         }
     }

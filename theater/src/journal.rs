@@ -154,12 +154,11 @@ impl Journal {
         self.wait(|progress| progress.signed >= position).await
     }
 
-    /// As [`Journal::sealed`], at the end of a runtime: a store that has trouble gets a few more
-    /// tries. After these, whatever waits fails.
-    pub(crate) async fn ended(&self) -> Result<(), StoreError> {
+    /// The runtime is about to end: a store that has trouble gets a few more tries. After these,
+    /// whatever waits fails, so that an actor which waits for the store can end, too.
+    pub(crate) fn try_at_last(&self) {
         let last = self.progress.borrow().tries + LAST_TRIES;
         self.last.fetch_min(last, Ordering::SeqCst);
-        self.sealed().await
     }
 
     /// Waits until everything appended so far is durable, for whoever looks from outside.

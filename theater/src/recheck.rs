@@ -23,12 +23,22 @@ pub(crate) fn unreadable(actor: TheaterId) -> impl Fn(SpawnError) -> SpawnError 
 pub(crate) async fn anchor(parent: &Actor, child: TheaterId) -> Result<Option<Head>, StoreError> {
     let Some(head) = parent.recorder.head() else { return Ok(None) };
     let store = parent.shared.journal.store(parent.recorder.ephemeral);
+    anchor_before(&**store, parent.id, head.seq, child).await
+}
+
+/// The same, up to an event of the parent's chain.
+pub(crate) async fn anchor_before(
+    store: &dyn ChainStore,
+    parent: TheaterId,
+    head: u64,
+    child: TheaterId,
+) -> Result<Option<Head>, StoreError> {
     let of_child = |event: &theater_chain::ChainEvent| -> Option<ChildAnchor> {
         let anchored = (event.event_type == ChildrenAnchored::TYPE).then(|| codec::decode(&event.data).ok())?;
         let ChildrenAnchored { entries } = anchored?;
         entries.into_iter().find(|anchor| anchor.child == child)
     };
-    let anchor = newest(&**store, parent.id, 0..head.seq + 1, of_child).await?;
+    let anchor = newest(store, parent, 0..head + 1, of_child).await?;
     Ok(anchor.filter(|anchor| !anchor.volatile).map(|anchor| Head { seq: anchor.to, hash: anchor.head }))
 }
 

@@ -16,7 +16,7 @@ use crate::wit::WitChainEvent;
 const NOTHING: &[u8] = &[0xc0];
 
 /// A call that begins again.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Reentry {
     /// The seq of its `call` event.
     pub(crate) seq: u64,

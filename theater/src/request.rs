@@ -37,7 +37,7 @@ pub(crate) fn request<P: Params, R: Results>(
 ) -> impl Future<Output = Result<R, CallError>> + Send + use<P, R> {
     let prepared = prepare(&sender, to, export, params, asked);
     async move {
-        let (receiver, answer, _edge) = match prepared? {
+        let (answer, _edge) = match prepared? {
             Prepared::Sent(sent) => sent,
             Prepared::Again(again) => {
                 let (reserved, id, begun) = *again;
@@ -53,10 +53,10 @@ pub(crate) fn request<P: Params, R: Results>(
             () = sender.control.stopping() => return Err(CallError::Stopping),
             () = sender.shared.sources.sleep(limit) => {
                 let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
-                return Err(CallError::Deadline { actor: receiver.id, limit_ms });
+                return Err(CallError::Deadline { actor: to, limit_ms });
             }
         };
-        let answer = received(&receiver, answer);
+        let answer = received(to, answer);
         if sender.made.manifest.durability == Durability::Sync {
             match &answer {
                 Ok(answer) => sender.shared.journal.durable(answer.position).await?,
@@ -64,11 +64,12 @@ pub(crate) fn request<P: Params, R: Results>(
             }
         }
         let answer = answer?;
-        decoded(receiver.id, &answer)
+        decoded(to, &answer)
     }
 }
 
-type Sent = (Arc<Actor>, oneshot::Receiver<Result<Answer, CallError>>, Edge);
+/// An answer that is on its way, and that the sender waits for it.
+type Sent = (oneshot::Receiver<Result<Answer, CallError>>, Option<Edge>);
 
 /// A request as it begins.
 enum Prepared {
@@ -86,9 +87,9 @@ fn prepare<P: Params, R: Results>(
 ) -> Result<Prepared, CallError> {
     let Asked { id, begun, before } = asked;
     if let Some(answer) = sender.shared.resent.take(&id).filter(|_| before) {
-        let receiver = sender.shared.tree.find(to).ok_or(CallError::NotFound(to))?;
-        let edge = enter(sender, to)?;
-        return Ok(Prepared::Sent((receiver, answer, edge)));
+        // One that has gone since has answered: then nobody is waited for.
+        let edge = sender.shared.tree.find(to).map(|_| enter(sender, to)).transpose()?;
+        return Ok(Prepared::Sent((answer, edge)));
     }
     let reserved = message::reserve(sender, to, export, params, id.clone());
     if before {
@@ -112,15 +113,15 @@ fn send(sender: &Arc<Actor>, mut reserved: Reserved, begun: Option<Digest>) -> R
         sender.recorder.append_extras(Extras { pending_added: vec![pending], ..Extras::default() });
     }
     reserved.deliver(begun);
-    Ok((receiver, answer, edge))
+    Ok((answer, Some(edge)))
 }
 
 /// An answer as it came through the channel; a dropped channel means that the actor has gone.
 pub(crate) fn received(
-    receiver: &Actor,
+    receiver: TheaterId,
     answer: Result<Result<Answer, CallError>, oneshot::error::RecvError>,
 ) -> Result<Answer, CallError> {
-    answer.unwrap_or_else(|_| Err(CallError::NotFound(receiver.id)))
+    answer.unwrap_or_else(|_| Err(CallError::NotFound(receiver)))
 }
 
 /// The typed result of an answer.

@@ -251,11 +251,12 @@ impl TheaterRuntime {
     pub async fn shutdown(&self) -> Result<(), StoreError> {
         self.shared.tree.close();
         self.shared.compiler.close();
+        self.shared.journal.try_at_last();
         let roots = self.shared.tree.roots();
         let stops = roots.iter().map(|root| stop::stop(root, stop::default_time(root), StoppedBy::Operator));
         futures_util::future::join_all(stops).await;
         self.shared.compiler.kept().await;
-        self.shared.journal.ended().await
+        self.shared.journal.sealed().await
     }
 
     /// Kills every tree at once, for a second signal: nothing is asked first. What was acknowledged
@@ -266,6 +267,7 @@ impl TheaterRuntime {
     pub async fn kill(&self) -> Result<(), StoreError> {
         self.shared.tree.close();
         self.shared.compiler.close();
+        self.shared.journal.try_at_last();
         let roots = self.shared.tree.roots();
         for root in &roots {
             stop::kill(root, KillCause::Host, StoppedBy::Operator);
@@ -273,6 +275,6 @@ impl TheaterRuntime {
         for root in &roots {
             root.wait_ended().await;
         }
-        self.shared.journal.ended().await
+        self.shared.journal.sealed().await
     }
 }

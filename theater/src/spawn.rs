@@ -285,6 +285,10 @@ async fn next_incarnation(
         _ => None,
     };
     recheck::chain(&recorder, &**store, anchor).await?;
+    if known.is_none() && entry.index.incarnation > 0 && entry.index.ended.is_none() {
+        let reason = format!("its incarnation {} has not ended, going by its record", entry.index.incarnation);
+        return Err(SpawnError::Rejected { actor: id, reason });
+    }
     let state = match from {
         RestartFrom::Reset => match lineage::first_state(&**store, id).await? {
             Some(bytes) => Some(bytes),

@@ -94,7 +94,7 @@ impl<'a> Start<'a> {
         let (reply, answer) = oneshot::channel();
         message.reply = Some(reply);
         let (cause, actor) = (message.cause, self.actor.clone());
-        Some((cause, async move { decoded(actor.id, &received(&actor, answer.await)?) }))
+        Some((cause, async move { decoded(actor.id, &received(actor.id, answer.await)?) }))
     }
 
     /// The folder of its manifest.
@@ -231,7 +231,7 @@ impl ActorRef {
         let begun = self.begin(lane, export, params, cause);
         async move {
             let (actor, answer) = begun?;
-            let answer = received(&actor, answer.await)?;
+            let answer = received(actor.id, answer.await)?;
             decoded(actor.id, &answer)
         }
     }

@@ -88,6 +88,8 @@ pub(crate) async fn turn(
 ) -> Finished {
     let program = actor.program();
     let Some(found) = program.component.export(message.interface, message.function) else {
+        // It was promised a place before a rollback.
+        message::not_exported_any_more(&actor, *message);
         return Finished { life: Life::Live(live), end: None, failed: None };
     };
     let (seq, again) = match message.again.take() {

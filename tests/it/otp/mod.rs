@@ -16,6 +16,7 @@ use theater::chain::document;
 use theater::{ActorHandle, TheaterId};
 use theater_tests::{HANDLERS, World, builder};
 
+mod asks;
 mod auto_shutdown;
 mod backoff;
 mod callbacks;

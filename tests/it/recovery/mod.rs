@@ -4,6 +4,7 @@
 mod effects;
 mod ends;
 mod every_commit;
+mod lost;
 
 use std::sync::Arc;
 

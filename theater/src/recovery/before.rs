@@ -5,15 +5,15 @@ use std::sync::Arc;
 use theater_chain::{Digest, StoreError, TheaterId};
 
 use super::build::{Mades, rebuilt, writing_end};
-use super::facts::ChildFacts;
 use super::tail::Tail;
-use super::{RecoverError, messages, tail};
+use super::{messages, tail};
 use crate::actor::{Actor, lock};
 use crate::error::SpawnError;
 use crate::exit::ExitReason;
 use crate::inbox::Phase;
 use crate::message::Message;
 use crate::process::exit_of;
+use crate::recheck;
 use crate::shared::Shared;
 
 /// What a start gave: the actor, or that it declined.
@@ -60,13 +60,14 @@ pub(crate) async fn hold(parent: &Arc<Actor>, child: TheaterId) -> Result<(), Sp
     let (entry, _recorder) = writing_end(shared, child).await?.ok_or(SpawnError::NotFound(child))?;
     let tail = Tail::read(store, &entry).await?;
     let reason = exit_of(store, &entry).await?;
-    let facts = ChildFacts::default();
-    let rebuilt = rebuilt(shared, &entry, Some(parent.clone()), facts, &tail.begun, &mut Mades::default()).await;
-    let actor = rebuilt.map_err(|error| match error {
-        RecoverError::Actor { error, .. } => error,
-        RecoverError::Store(error) => error.into(),
-        error => SpawnError::Rejected { actor: child, reason: error.to_string() },
-    })?;
+    let anchor = recheck::anchor(parent, child).await?;
+    if let Some(anchor) = anchor
+        && !tail::is_anchored(store, &entry, anchor).await?
+    {
+        let reason = format!("event {} is not the one that its parent's chain says", anchor.seq);
+        return Err(SpawnError::Rejected { actor: child, reason });
+    }
+    let actor = rebuilt(shared, &entry, Some(parent.clone()), anchor, &tail.begun, &mut Mades::default()).await?;
     if let Some(failed) = tail.failed {
         actor.note_error(failed.error, failed.hash);
     }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use theater_chain::{ActorEntry, ChainStore, Digest, Head, StoreError, TheaterId, Upgraded};
 
 use super::facts::{Begun, ChildFacts, damaged};
-use super::{Known, Record, RecoverError, tail};
+use super::lost::Lost;
+use super::{Damaged, Known, Record, RecoverError, tail};
 use crate::actor::{Actor, Made, NewActor, Terms};
 use crate::error::SpawnError;
 use crate::recheck;
@@ -25,21 +26,55 @@ pub(super) struct Mades(HashMap<Kind, Arc<Made>>);
 type Kind = (Digest, Digest, String, Option<TheaterId>, Option<Upgraded>);
 
 impl Record {
-    /// Makes every actor again that had not ended, and registers it; none runs yet.
-    pub(super) async fn build(&self, shared: &Arc<Shared>, mades: &mut Mades) -> Result<Actors, RecoverError> {
-        let of_parent: HashMap<TheaterId, &Known> = self.live.iter().map(|known| (known.entry.id, known)).collect();
-        let mut actors = Actors::with_capacity(self.live.len());
-        for known in &self.live {
-            let entry = &known.entry;
-            let parent = entry.index.parent.and_then(|parent| actors.get(&parent)).cloned();
-            let facts = entry.index.parent.and_then(|parent| of_parent.get(&parent)).map(|parent| &parent.facts);
-            let facts = facts.and_then(|facts| facts.children.get(&entry.id)).copied().unwrap_or_default();
-            let actor = rebuilt(shared, entry, parent, facts, &known.tail.begun, mades).await?;
-            shared.tree.adopt(&actor);
-            actors.insert(entry.id, actor);
+    /// Makes every actor again that had not ended, and registers it; none runs yet. With them come
+    /// those that cannot be made again, of which nothing is recorded yet.
+    pub(super) async fn build(
+        &self,
+        shared: &Arc<Shared>,
+        mades: &mut Mades,
+    ) -> Result<(Actors, Lost<'_>), RecoverError> {
+        let store = &**shared.journal.store(false);
+        let known: HashMap<TheaterId, &Known> = self.live.iter().map(|known| (known.entry.id, known)).collect();
+        let (mut actors, mut lost) = (Actors::with_capacity(self.live.len()), Lost::default());
+        for Damaged { entry, reason } in &self.damaged {
+            lost.damaged(entry, reason.clone());
         }
-        Ok(actors)
+        for Known { entry, tail, .. } in &self.live {
+            let parent = entry.index.parent.and_then(|parent| known.get(&parent));
+            let facts = parent.map(|parent| parent.of_child(entry.id)).unwrap_or_default();
+            let anchored = match anchored(store, entry, parent.map(|parent| &parent.entry), facts).await {
+                Err(StoreError::Damaged(reason)) if entry.index.parent.is_some() => {
+                    lost.damaged(entry, reason);
+                    continue;
+                }
+                anchored => anchored?,
+            };
+            let parent = entry.index.parent.and_then(|parent| actors.get(&parent)).cloned();
+            if entry.index.parent.is_some() && parent.is_none() {
+                lost.ends(entry, tail, anchored, None);
+                continue;
+            }
+            match rebuilt(shared, entry, parent, anchored, &tail.begun, mades).await {
+                Ok(actor) => {
+                    shared.tree.adopt(&actor);
+                    actors.insert(entry.id, actor);
+                }
+                Err(error) if entry.index.parent.is_some() && is_its_own(&error) => {
+                    lost.ends(entry, tail, anchored, Some(error.as_actor_error()));
+                }
+                Err(SpawnError::Store(error)) => return Err(error.into()),
+                Err(error) => {
+                    return Err(RecoverError::Actor { id: entry.id, name: entry.index.name.clone(), error });
+                }
+            }
+        }
+        Ok((actors, lost))
     }
+}
+
+/// Whether an error concerns what the actor is made of, rather than the store as a whole.
+pub(super) fn is_its_own(error: &SpawnError) -> bool {
+    !matches!(error, SpawnError::Store(error) if !matches!(error, StoreError::Damaged(_)))
 }
 
 /// The writing end of a chain whose actor has ended, and its entry. One that was given up a moment ago
@@ -67,28 +102,23 @@ pub(super) async fn rebuilt(
     shared: &Arc<Shared>,
     entry: &ActorEntry,
     parent: Option<Arc<Actor>>,
-    facts: ChildFacts,
+    anchored: Option<Head>,
     begun: &Begun,
     mades: &mut Mades,
-) -> Result<Arc<Actor>, RecoverError> {
+) -> Result<Arc<Actor>, SpawnError> {
     let store = &**shared.journal.store(false);
     let id = entry.id;
-    let failed = |error: SpawnError| match error {
-        SpawnError::Store(error) => error.into(),
-        error => RecoverError::Actor { id, name: entry.index.name.clone(), error },
-    };
-    let anchored = anchored(store, entry, parent.as_deref(), facts).await?;
     let index = &entry.index;
     let kind = (begun.manifest, begun.component, index.manifest_path.clone(), index.parent, index.upgraded.clone());
     let made = match mades.0.get(&kind) {
         Some(made) => made.clone(),
         None => {
-            let made = Arc::new(spawn::recorded(shared, store, entry, parent.as_deref()).await.map_err(failed)?);
+            let made = Arc::new(spawn::recorded(shared, store, entry, parent.as_deref()).await?);
             mades.0.insert(kind, made.clone());
             made
         }
     };
-    let state = recheck::state(store, id, entry.index.state).await.map_err(failed)?;
+    let state = recheck::state(store, id, entry.index.state).await?;
     let recorder = shared.tree.recorder(id, || {
         Recorder::resume(entry, spawn::is_ephemeral(&made), shared.journal.clone(), shared.sources.clone())
     });
@@ -105,21 +135,21 @@ pub(super) async fn rebuilt(
 }
 
 /// The end of the last range of its chain that its parent's says, which must be in it.
-async fn anchored(
+pub(super) async fn anchored(
     store: &dyn ChainStore,
     entry: &ActorEntry,
-    parent: Option<&Actor>,
+    parent: Option<&ActorEntry>,
     facts: ChildFacts,
-) -> Result<Option<Head>, RecoverError> {
+) -> Result<Option<Head>, StoreError> {
     let anchor = match (facts.anchored, parent) {
         (Some((head, volatile)), _) => Some(head).filter(|_| !volatile),
-        (None, Some(parent)) => recheck::anchor(parent, entry.id).await?,
+        (None, Some(parent)) => recheck::anchor_before(store, parent.id, parent.head.seq, entry.id).await?,
         (None, None) => None,
     };
     match anchor {
         Some(anchor) if !tail::is_anchored(store, entry, anchor).await? => {
             let reason = format!("event {} is not the one that its parent's chain says", anchor.seq);
-            Err(damaged(entry.id, &reason).into())
+            Err(damaged(entry.id, &reason))
         }
         anchor => Ok(anchor),
     }

@@ -31,9 +31,9 @@ pub(super) fn pending(actor: &Arc<Actor>, pending: PendingMessage) -> Option<Mes
 }
 
 /// The call that was open, to begin again.
-pub(super) fn open(actor: &Arc<Actor>, open: OpenCall) -> Result<Message, StoreError> {
-    let mut message = begun(actor, &open.event, open.call)?;
-    message.again = Some(Box::new(open.again));
+pub(super) fn open(actor: &Arc<Actor>, open: &OpenCall) -> Result<Message, StoreError> {
+    let mut message = begun(actor, &open.event, open.call.clone())?;
+    message.again = Some(Box::new(open.again.clone()));
     Ok(message)
 }
 

@@ -7,18 +7,20 @@
 mod before;
 mod build;
 mod facts;
+mod lost;
 mod messages;
 mod release;
 mod tail;
+mod untold;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use theater_chain::{ActorEntry, StoreError, TheaterId};
+use theater_chain::{ActorEntry, ChainStore, Digest, StoreError, TheaterId};
 
 pub(crate) use self::before::{hold, started_before};
 
-use self::facts::Facts;
+use self::facts::{ChildFacts, Facts};
 use self::tail::Tail;
 use crate::error::SpawnError;
 use crate::runtime::TheaterRuntime;
@@ -41,6 +43,8 @@ pub struct Recovered {
     pub messages: usize,
     /// Ends that had begun and are completed.
     pub ends: usize,
+    /// Actors that cannot be made again: their supervisors decide, and what is below them has ended.
+    pub lost: usize,
 }
 
 /// Why a tree cannot go on.
@@ -50,7 +54,7 @@ pub enum RecoverError {
     /// The runtime has actors already.
     #[error("a tree can be recovered only before any actor is started; {0} runs already")]
     Running(String),
-    /// An actor cannot be made again.
+    /// A root cannot be made again.
     #[error("actor {name} ({id}) cannot go on")]
     Actor {
         /// The actor.
@@ -61,7 +65,7 @@ pub enum RecoverError {
         #[source]
         error: SpawnError,
     },
-    /// The record is not the one that was written.
+    /// The record of a root is not the one that was written.
     #[error("the tree cannot go on: {0}; `theater verify` says more")]
     Damaged(String),
     /// The store failed.
@@ -87,14 +91,19 @@ impl TheaterRuntime {
     /// have ended; in a store without such actors it does
     /// nothing.
     ///
+    /// A child that cannot be made again (its component is not in the store, its handlers are not
+    /// composed, its permissions are withdrawn, its chain is damaged) ends, and what is below it;
+    /// its supervisor decides, as when a start fails.
+    ///
     /// # Errors
-    /// An actor runs already, one cannot be made again (its handlers are not composed, its
-    /// permissions are withdrawn), the record is damaged, or the store failed. Nothing runs then.
+    /// An actor runs already, a root cannot be made again or its record is damaged, or the store
+    /// failed. Nothing runs then.
     pub async fn recover(&self) -> Result<Recovered, RecoverError> {
         if let Some(actor) = self.shared.tree.all().first() {
             return Err(RecoverError::Running(actor.label()));
         }
         self.shared.journal.begun().await?;
+        self.shared.journal.flushed().await?;
         let record = Record::read(&self.shared).await?;
         record.go_on(&self.shared).await
     }
@@ -104,6 +113,8 @@ impl TheaterRuntime {
 struct Record {
     /// The actors that had not ended, parents before their children.
     live: Vec<Known>,
+    /// Children that had not ended, and whose chains are not those that were written.
+    damaged: Vec<Damaged>,
     /// Ended children of these.
     ended: HashMap<TheaterId, Vec<ActorEntry>>,
 }
@@ -113,6 +124,12 @@ struct Known {
     entry: ActorEntry,
     tail: Tail,
     facts: Facts,
+}
+
+/// An actor whose chain cannot be gone on with, and why.
+struct Damaged {
+    entry: ActorEntry,
+    reason: String,
 }
 
 impl Record {
@@ -145,12 +162,34 @@ impl Record {
                 }
             }
         }
-        let mut live = Vec::with_capacity(entries.len());
+        let (mut live, mut damaged) = (Vec::with_capacity(entries.len()), Vec::new());
         for entry in entries {
-            let facts = if parents.contains(&entry.id) { Facts::read(store, &entry).await? } else { Facts::default() };
-            let tail = Tail::read(store, &entry).await?;
-            live.push(Known { entry, tail, facts });
+            let has_children = parents.contains(&entry.id);
+            match Known::read(store, &entry, has_children).await {
+                Ok((tail, facts)) => live.push(Known { entry, tail, facts }),
+                Err(StoreError::Damaged(reason)) if entry.index.parent.is_some() => {
+                    damaged.push(Damaged { entry, reason });
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
-        Ok(Self { live, ended })
+        Ok(Self { live, damaged, ended })
+    }
+}
+
+impl Known {
+    async fn read(store: &dyn ChainStore, entry: &ActorEntry, has_children: bool) -> Result<(Tail, Facts), StoreError> {
+        let facts = if has_children { Facts::read(store, entry).await? } else { Facts::default() };
+        Ok((Tail::read(store, entry).await?, facts))
+    }
+
+    /// What its chain says of a child.
+    fn of_child(&self, child: TheaterId) -> ChildFacts {
+        self.facts.children.get(&child).copied().unwrap_or_default()
+    }
+
+    /// The decisions in the actor's chain.
+    fn decisions(&self) -> HashSet<Digest> {
+        self.facts.children.values().filter_map(|child| child.decided).collect()
     }
 }

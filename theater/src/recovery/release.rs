@@ -5,24 +5,24 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use theater_chain::data::{AskedBy, DropReason, KillCause};
-use theater_chain::{Digest, PendingMessage, TheaterId};
+use theater_chain::data::{DropReason, ErrorType, KillCause};
+use theater_chain::{Digest, PendingMessage, StoreError, TheaterId};
 
-use super::build::{Actors, Mades, rebuilt, writing_end};
-use super::tail::{self, Ending, Failed, Tail};
-use super::{Known, Record, RecoverError, Recovered, messages};
+use super::build::{Mades, writing_end};
+use super::tail::{Ending, OpenCall, Tail};
+use super::untold::noted;
+use super::{Record, RecoverError, Recovered, lost, messages};
 use crate::actor::{Actor, GoesOn, lock};
 use crate::actor_store::Slots;
 use crate::anchors::{self, Anchor};
 use crate::bring_up::{self, Plan, Unmade};
 use crate::ending;
-use crate::error::CallError;
+use crate::error::ActorError;
 use crate::exit::ExitReason;
 use crate::exits::StoppedBy;
 use crate::inbox::Life;
 use crate::instance;
 use crate::message::Message;
-use crate::process::exit_of;
 use crate::shared::Shared;
 use crate::turn::{FailedCall, fail_reentry, record_error};
 
@@ -36,17 +36,38 @@ enum Next {
     Ends(Box<(ExitReason, Slots, Option<FailedCall>)>),
 }
 
+/// A tree that is made again, and of which nothing runs yet.
+struct Ready {
+    recovered: Recovered,
+    next: Vec<(Arc<Actor>, Next)>,
+}
+
 impl Record {
     pub(super) async fn go_on(self, shared: &Arc<Shared>) -> Result<Recovered, RecoverError> {
-        let mut recovered = Recovered { actors: self.live.len(), ..Recovered::default() };
+        shared.recovering.send_replace(true);
+        shared.recovered.store(!self.live.is_empty(), Ordering::SeqCst);
+        match self.make_ready(shared).await {
+            Ok(ready) => ready.release(shared).await,
+            Err(error) => {
+                for actor in shared.tree.all() {
+                    ending::given_up(&actor);
+                }
+                shared.recovering.send_replace(false);
+                Err(error)
+            }
+        }
+    }
+
+    async fn make_ready(self, shared: &Arc<Shared>) -> Result<Ready, RecoverError> {
+        let mut recovered = Recovered { actors: self.live.len() + self.damaged.len(), ..Recovered::default() };
         recovered.roots.extend(self.live.iter().filter(|k| k.entry.index.parent.is_none()).map(|k| k.entry.id));
         if let Some(at_ms) = self.live.iter().map(|known| known.facts.at_ms).max() {
             shared.resume_time(at_ms);
         }
-        shared.recovering.send_replace(true);
-        shared.recovered.store(!self.live.is_empty(), Ordering::SeqCst);
         let mut mades = Mades::default();
-        let actors = self.build(shared, &mut mades).await?;
+        let (actors, lost) = self.build(shared, &mut mades).await?;
+        recovered.lost = lost.end(shared, &self).await?;
+        recovered.actors -= recovered.lost;
         let untold = self.untold(shared, &actors, &mut mades).await?;
         self.expect_requests(shared);
         let mut pending = pending(shared).await?;
@@ -72,6 +93,24 @@ impl Record {
         for end in untold {
             end.tell().await;
         }
+        dead(shared, pending.into_keys()).await?;
+        Ok(Ready { recovered, next })
+    }
+
+    /// Whoever asked and was waiting asks again.
+    fn expect_requests(&self, shared: &Shared) {
+        for known in &self.live {
+            let Some(open) = &known.tail.open else { continue };
+            if let Some(call) = open.again.open_host_call() {
+                shared.resent.expect(format!("{}/{}/{}", known.entry.id, open.again.seq, call.ordinal()));
+            }
+        }
+    }
+}
+
+impl Ready {
+    async fn release(self, shared: &Shared) -> Result<Recovered, RecoverError> {
+        let Self { mut recovered, next } = self;
         // Who ends has its children stopped, which are on their way then.
         let (ends, goes_on): (Vec<_>, Vec<_>) = next.into_iter().partition(|(_, next)| matches!(next, Next::Ends(_)));
         let roots: Vec<Arc<Actor>> =
@@ -80,7 +119,6 @@ impl Record {
             release(actor, next);
         }
         shared.recovering.send_replace(false);
-        self::dead(shared, pending).await?;
         recovered.roots.retain(|root| roots.iter().all(|ends| ends.id != *root));
         for root in &roots {
             root.wait_ended().await;
@@ -92,108 +130,23 @@ impl Record {
     }
 }
 
-impl Known {
-    /// The decisions in the actor's chain.
-    fn decisions(&self) -> HashSet<Digest> {
-        self.facts.children.values().filter_map(|child| child.decided).collect()
-    }
-}
-
-impl Record {
-    /// Whoever asked and was waiting asks again.
-    fn expect_requests(&self, shared: &Shared) {
-        for known in &self.live {
-            let Some(open) = &known.tail.open else { continue };
-            if let Some(call) = open.again.open_host_call() {
-                shared.resent.expect(format!("{}/{}/{}", known.entry.id, open.again.seq, call.ordinal()));
-            }
-        }
-    }
-
-    /// The children whose end is in their chain, and not in their parent's.
-    async fn untold(
-        &self,
-        shared: &Arc<Shared>,
-        actors: &Actors,
-        mades: &mut Mades,
-    ) -> Result<Vec<Untold>, RecoverError> {
-        let store = &**shared.journal.store(false);
-        let mut untold = Vec::new();
-        for known in &self.live {
-            let Some(parent) = actors.get(&known.entry.id) else { continue };
-            let decisions = known.decisions();
-            for entry in self.ended.get(&known.entry.id).into_iter().flatten() {
-                let facts = known.facts.children.get(&entry.id).copied().unwrap_or_default();
-                if facts.exited >= entry.index.incarnation {
-                    continue;
-                }
-                let tail = Tail::read(store, entry).await?;
-                let by_decision = tail.begun.parent_event.is_some_and(|event| decisions.contains(&event));
-                let reason = exit_of(store, entry).await?;
-                let published =
-                    reason != ExitReason::Declined && tail::was_published(store, entry, tail.has_init()).await?;
-                if !published && !by_decision {
-                    continue; // whoever started it learns of it
-                }
-                let actor = rebuilt(shared, entry, Some(parent.clone()), facts, &tail.begun, mades).await?;
-                shared.tree.adopt(&actor);
-                let end = tail::event(store, entry, entry.index.ended.unwrap_or(entry.head.seq)).await?;
-                let (failed, asked_by) = (tail.failed, tail.ending.map(|ending| ending.asked_by));
-                untold.push(Untold { actor, reason, error_hash: end.hash, published, failed, asked_by });
-            }
-        }
-        Ok(untold)
-    }
-}
-
-/// The end of a child that its parent has not been told.
-struct Untold {
-    actor: Arc<Actor>,
-    reason: ExitReason,
-    error_hash: Digest,
-    published: bool,
-    failed: Option<Failed>,
-    asked_by: Option<AskedBy>,
-}
-
-impl Untold {
-    async fn tell(self) {
-        let Self { actor, reason, mut error_hash, published, failed, asked_by } = self;
-        // One that obeyed was asked; who it was is known where that is done again.
-        let asked =
-            matches!(reason, ExitReason::Shutdown | ExitReason::Killed(KillCause::Deadline | KillCause::ParentGone));
-        let quietly = asked.then_some(StoppedBy::ParentQuietly);
-        lock(&actor.inbox).stopped_by = asked_by.and_then(StoppedBy::recorded).or(quietly);
-        if !published {
-            lock(&actor.inbox).keep(); // a restart by its supervisor began it
-        }
-        let failed = failed.and_then(|failed| {
-            error_hash = failed.hash;
-            noted(&actor, failed)
-        });
-        ending::told(actor, reason, error_hash, true, failed).await;
-    }
-}
-
-/// Notes how an incarnation failed; the call that did not end well, if one did.
-fn noted(actor: &Arc<Actor>, failed: Failed) -> Option<FailedCall> {
-    actor.note_error(failed.error.clone(), failed.hash);
-    lock(&actor.inbox).poisoned = failed.poisoned;
-    let (event, call) = failed.call?;
-    let message = messages::begun(actor, &event, call).ok()?;
-    Some(FailedCall::recorded(message, CallError::Failed { actor: actor.id, error: failed.error }))
-}
-
 /// Starts the handlers of an actor again, unless its own start goes on.
 async fn begin(actor: &Arc<Actor>, tail: Tail) -> Result<Next, RecoverError> {
     let (restart_state, parent_event) = (tail.begun.restart_state, tail.begun.parent_event);
     if tail.is_ending() {
         return Ok(ends(actor, tail));
     }
-    if tail.open.is_some() || (tail.started && !tail.dropped) {
+    if tail.had_instance() {
         instance::record_drop(actor, DropReason::Recovered);
     }
-    let open = tail.open.map(|open| messages::open(actor, open)).transpose()?;
+    let open = match tail.open {
+        None => None,
+        Some(open) => match messages::open(actor, &open) {
+            Ok(message) => Some(message),
+            Err(StoreError::Damaged(reason)) => return Ok(unreadable(actor, tail.started, &open, &reason)),
+            Err(error) => return Err(error.into()),
+        },
+    };
     if !tail.started {
         actor.goes_on.store(GoesOn::STARTS, Ordering::SeqCst);
         let mut plan = Plan::new(restart_state, parent_event, Default::default());
@@ -219,6 +172,18 @@ async fn begin(actor: &Arc<Actor>, tail: Tail) -> Result<Next, RecoverError> {
         return Ok(Next::Ends(Box::new((reason, slots, finished.failed))));
     }
     Ok(Next::Serves(slots))
+}
+
+/// Ends an actor whose open call cannot begin again: its params were erased, or nothing exports it.
+fn unreadable(actor: &Arc<Actor>, started: bool, open: &OpenCall, reason: &str) -> Next {
+    if started {
+        lock(&actor.inbox).set_running(); // its parent knows of it
+    }
+    actor.anchors.begin(Anchor::Lifecycle);
+    let error = ActorError::new(ErrorType::HostCallInterrupted, format!("its open call cannot begin again: {reason}"));
+    let hash = lost::fail(&actor.shared, &actor.recorder, actor.committed().hash, &error, Some(open));
+    actor.note_error(error.clone(), hash);
+    Next::Ends(Box::new((ExitReason::Abnormal(error), Slots::new(), None)))
 }
 
 /// Completes an end that had begun.
@@ -283,17 +248,24 @@ async fn pending(shared: &Shared) -> Result<HashMap<TheaterId, Vec<PendingMessag
     Ok(by_receiver)
 }
 
-/// What waits for actors that nobody starts again.
-async fn dead(shared: &Arc<Shared>, pending: HashMap<TheaterId, Vec<PendingMessage>>) -> Result<(), RecoverError> {
-    for (receiver, waiting) in pending {
+/// What waits for actors that nobody starts again. Where a chain is not the one that was written,
+/// nothing is appended to it: its messages stay where they are.
+async fn dead(shared: &Arc<Shared>, receivers: impl Iterator<Item = TheaterId>) -> Result<(), RecoverError> {
+    for receiver in receivers {
         if shared.tree.find(receiver).is_some() {
             continue; // its supervisor has taken them
         }
-        let Some((_, recorder)) = writing_end(shared, receiver).await? else {
-            tracing::warn!(actor = %receiver, "messages to an actor that is not in the record are dropped");
-            continue;
+        let recorder = match writing_end(shared, receiver).await {
+            Ok(Some((entry, recorder))) if entry.index.ended.is_some() => recorder,
+            Ok(Some(_)) | Err(StoreError::Damaged(_)) => continue,
+            Ok(None) => {
+                tracing::warn!(actor = %receiver, "messages to an actor that is not in the record are dropped");
+                continue;
+            }
+            Err(error) => return Err(error.into()),
         };
-        for message in waiting {
+        // What its supervisor gave up meanwhile is a dead letter already.
+        for message in shared.journal.store(false).pending(Some(receiver), usize::MAX).await? {
             messages::undeliverable(&recorder, message);
         }
     }

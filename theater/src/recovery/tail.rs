@@ -151,6 +151,11 @@ impl Tail {
         self.failed.is_some() || self.ending.is_some()
     }
 
+    /// Whether it had an instance, or may have had one.
+    pub(super) fn had_instance(&self) -> bool {
+        self.open.is_some() || (self.started && !self.dropped)
+    }
+
     /// Whether `init` is what starts this incarnation.
     pub(super) fn has_init(&self) -> bool {
         self.begun.restart_state == RestartStateKind::Reset
