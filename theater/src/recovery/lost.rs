@@ -13,9 +13,9 @@ use theater_chain::{ActorEntry, Answered, ChainEvent, Digest, Head, StoreError, 
 
 use super::tail::{OpenCall, Tail};
 use super::{Known, Record};
+use crate::entry::Extras;
 use crate::error::ActorError;
 use crate::exit::ExitReason;
-use crate::journal::Extras;
 use crate::recorder::Recorder;
 use crate::shared::Shared;
 
