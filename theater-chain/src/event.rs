@@ -7,6 +7,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::Digest;
 
+/// The largest seq: what a signed integer of 64 bits can say, as stores have them.
+pub(crate) const MAX_SEQ: u64 = i64::MAX as u64;
+
 /// What guests or the outside supplied with an event, kept apart from the event so that it can be
 /// erased while the chain still verifies.
 #[derive(Debug, Clone, PartialEq, Eq)]

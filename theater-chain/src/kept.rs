@@ -2,25 +2,35 @@
 
 use crate::data::{EventData, Pruned};
 use crate::merkle::{Frontier, leaf};
-use crate::{ChainStore, StoreError, TheaterId, newest};
+use crate::{ChainEvent, ChainStore, StoreError, TheaterId};
 
 /// How many events are read at once.
 const PAGE: usize = 1024;
 
 /// What the chain says of the events before `kept_from`, the first one that is there; `None`: nothing.
+/// The oldest claim counts: a later one may be of somebody else.
 pub(crate) async fn claim(
     store: &dyn ChainStore,
     actor: TheaterId,
     kept_from: u64,
 ) -> Result<Option<Pruned>, StoreError> {
-    let Some(entry) = store.actor(actor).await? else { return Ok(None) };
-    newest(store, actor, kept_from..entry.head.seq + 1, |event| {
-        if event.event_type != Pruned::TYPE || event.computed_hash() != event.hash {
-            return None;
+    let mut next = kept_from;
+    loop {
+        let page = store.events(actor, next, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(None) };
+        next = last.seq.saturating_add(1);
+        if let Some(claim) = page.iter().find_map(|event| of_event(event, kept_from)) {
+            return Ok(Some(claim));
         }
-        Pruned::decode(&event.data).ok().filter(|claim| claim.kept_from == kept_from)
-    })
-    .await
+    }
+}
+
+/// What this event says of the events before `kept_from`; `None`: nothing.
+pub(crate) fn of_event(event: &ChainEvent, kept_from: u64) -> Option<Pruned> {
+    if event.event_type != Pruned::TYPE || event.computed_hash() != event.hash {
+        return None;
+    }
+    Pruned::decode(&event.data).ok().filter(|claim| claim.kept_from == kept_from)
 }
 
 /// The Merkle tree over the first events of a chain that are not there; `None`: the chain does not say

@@ -438,7 +438,12 @@ impl Inner {
                     }
                 }
                 ImportPart::Pending(message) => self.add_pending(message),
-                ImportPart::Answered(answered) => self.add_answered(answered),
+                // What is known here of another actor's stays: ids of two hosts may be the same.
+                ImportPart::Answered(answered) => {
+                    if self.answered.get(&answered.message_id).is_none_or(|known| known.actor == answered.actor) {
+                        self.add_answered(answered);
+                    }
+                }
             }
         }
     }

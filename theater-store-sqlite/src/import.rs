@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use theater_chain::note::PublicKey;
 use theater_chain::{
-    ActorCheckpoint, ActorUpdate, ChainEvent, Digest, Head, ImportPart, ImportParts, ImportedActor, StoreError,
-    TheaterId,
+    ActorCheckpoint, ActorUpdate, Answered, ChainEvent, Digest, Head, ImportPart, ImportParts, ImportedActor,
+    StoreError, TheaterId,
 };
 
 use crate::batch::{Appender, Known};
@@ -70,9 +70,7 @@ impl Import<'_> {
                 }
                 self.appender.write_pending(self.connection, &message).map_err(store_error)
             }
-            ImportPart::Answered(answered) => {
-                self.appender.write_answered(self.connection, &answered).map_err(store_error)
-            }
+            ImportPart::Answered(answered) => write_answered(self.connection, &answered).map_err(store_error),
             _ => Err(StoreError::Unsupported("importing what this bundle holds")),
         }
     }
@@ -135,6 +133,16 @@ impl Import<'_> {
         }
         Ok(())
     }
+}
+
+/// A message that an actor from elsewhere answered. What is known here of another actor's stays: ids of two
+/// hosts may be the same.
+fn write_answered(connection: &Connection, answered: &Answered) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO answered (message_id, actor, seq) VALUES (?, ?, ?)
+        ON CONFLICT (message_id) DO UPDATE SET seq = excluded.seq WHERE actor = excluded.actor";
+    let (actor, seq) = (answered.actor.as_bytes(), answered.seq.cast_signed());
+    connection.prepare_cached(sql)?.execute(params![answered.message_id, actor, seq])?;
+    Ok(())
 }
 
 /// What a host signed of an actor's chain; an older one does not replace a newer one.

@@ -3,39 +3,32 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use theater_chain::data::{ActorForked, Data, EventData};
-use theater_chain::{ActorEntry, ChainStore, StoreError, TheaterId, codec, payload};
+use theater_chain::data::Data;
+use theater_chain::{ActorEntry, ChainStore, InitialState, StoreError, TheaterId, initial_state};
 
 use crate::error::SpawnError;
+use crate::recheck;
 
 /// How many forks of forks are followed.
 const MAX_FORKS: usize = 1_000;
 
-/// What `init` ran on at the actor's first start; of a fork, of the actor that it was forked from.
+/// What `init` ran on at the actor's first start; of a fork, of the actor that it was forked from. `None`:
+/// it got nothing.
+///
+/// # Errors
+/// It was erased, or is no longer kept, or the store failed.
 pub(crate) async fn first_state(store: &dyn ChainStore, actor: TheaterId) -> Result<Option<Bytes>, SpawnError> {
-    let mut id = actor;
-    let damaged =
-        |id: TheaterId, error: codec::DecodeError| StoreError::Damaged(format!("the first event of {id}: {error}"));
-    for _ in 0..MAX_FORKS {
-        let first = store.events(id, 0, 1).await?.pop();
-        if first.is_none() && id == actor {
-            return Ok(None);
-        }
-        let Some(first) = first.filter(|first| first.seq == 0) else {
-            // An ephemeral actor's first events may be gone, and of a fork those of the other actor.
-            let reason = format!("what init of {id} ran on is no longer kept; restart it with resume");
-            return Err(StoreError::Damaged(reason).into());
-        };
-        if first.event_type == ActorForked::TYPE {
-            id = ActorForked::decode(&first.data).map_err(|error| damaged(id, error))?.of;
-            continue;
-        }
-        let Some(payload) = &first.payload else { return Ok(None) };
-        let state = payload::field(payload.bytes(), "initial_state").map_err(|error| damaged(id, error))?;
-        let state = state.map(payload::read_bin).transpose().map_err(|error| damaged(id, error))?;
-        return Ok(state.map(Bytes::copy_from_slice));
+    let gone = |of: TheaterId, what: &str| {
+        let whose = if of == actor { String::new() } else { format!(" of {of}, which it was forked from,") };
+        let reason = format!("what its init{whose} ran on {what}; restart it with resume");
+        Err(SpawnError::Rejected { actor, reason })
+    };
+    match initial_state(store, actor).await.map_err(|error| recheck::unreadable(actor)(error.into()))? {
+        InitialState::Kept(bytes) => Ok(bytes),
+        InitialState::Unknown => Ok(None),
+        InitialState::Erased(of) => gone(of, "was erased"),
+        InitialState::NotKept(of) => gone(of, "is no longer kept"),
     }
-    Err(StoreError::Damaged(format!("{id} was forked more than {MAX_FORKS} times over")).into())
 }
 
 /// The version of an actor that was never upgraded itself, where it is not that of its manifest: of a

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::data::EVENT_TYPES;
+use crate::event::MAX_SEQ;
 use crate::{ActorEntry, ActorIndex, Answered, ChainEvent, Digest, Head, Payload, PendingMessage, TheaterId, Upgraded};
 
 /// Bytes as base64 text.
@@ -130,12 +131,16 @@ impl ActorLine {
         }
     }
 
-    pub(super) fn entry(&self) -> ActorEntry {
+    pub(super) fn entry(&self) -> Result<ActorEntry, String> {
+        let seqs = [self.head_seq, self.started, self.kept_from, self.ended.unwrap_or_default()];
+        if let Some(seq) = seqs.into_iter().find(|seq| *seq > MAX_SEQ) {
+            return Err(format!("no chain has an event {seq}"));
+        }
         let Self { id, parent, incarnation, started, ended, state, head_seq, head_hash, .. } = *self;
         let (name, manifest_path) = (self.name.clone(), self.manifest_path.clone());
         let upgraded = self.upgraded.as_ref().map(UpgradedLine::upgraded);
         let index = ActorIndex { parent, name, manifest_path, incarnation, started, ended, state, upgraded };
-        ActorEntry { id, head: Head { seq: head_seq, hash: head_hash }, index }
+        Ok(ActorEntry { id, head: Head { seq: head_seq, hash: head_hash }, index })
     }
 }
 
@@ -251,8 +256,11 @@ impl AnsweredLine {
         Self { message_id, actor, seq }
     }
 
-    pub(super) fn answered(self) -> Answered {
+    pub(super) fn answered(self) -> Result<Answered, String> {
         let Self { message_id, actor, seq } = self;
-        Answered { message_id, actor, seq }
+        if seq > MAX_SEQ {
+            return Err(format!("no chain has an event {seq}"));
+        }
+        Ok(Answered { message_id, actor, seq })
     }
 }

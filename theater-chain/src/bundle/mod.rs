@@ -9,6 +9,7 @@
 //! That a bundle is unchanged does not say that its events tell a possible life: verify the store
 //! that it was brought into ([`verify_store`](crate::verify_store)).
 
+mod content;
 mod error;
 mod export;
 mod import;

@@ -2,9 +2,10 @@
 
 use super::layout::Kind;
 use super::{BundleError, BundledActor};
-use crate::merkle::{Frontier, leaf};
+use crate::data::Pruned;
+use crate::merkle::{Frontier, Range, leaf};
 use crate::note::{Checkpoint, PublicKey};
-use crate::{ActorCheckpoint, ChainEvent, TheaterId, Verifier};
+use crate::{ActorCheckpoint, ChainEvent, TheaterId, Verifier, kept};
 
 /// How many checkpoints one chain may come with, so that memory is bounded.
 const MAX_CHECKPOINTS: usize = 1 << 10;
@@ -15,8 +16,12 @@ pub(super) struct OpenActor {
     pub(super) verifier: Verifier,
     /// What is signed of its chain, by ascending keys.
     signed: Vec<Signed>,
-    /// Of the events so far, from the first one on.
-    tree: Frontier,
+    /// The events so far, from the first one that is here.
+    leaves: Range,
+    /// The leaves at the size of each checkpoint, to be held against it once it is known what was before.
+    at: Vec<(u64, Range)>,
+    /// What the chain says of the events before the first one that is here.
+    claim: Option<Pruned>,
 }
 
 /// A checkpoint, to be held against the events that follow.
@@ -27,8 +32,8 @@ struct Signed {
 
 impl OpenActor {
     pub(super) fn new(actor: BundledActor) -> Self {
-        let verifier = Verifier::starting_at(actor.kept_from);
-        Self { actor, verifier, signed: Vec::new(), tree: Frontier::new() }
+        let (verifier, leaves) = (Verifier::starting_at(actor.kept_from), Range::starting_at(actor.kept_from));
+        Self { actor, verifier, signed: Vec::new(), leaves, at: Vec::new(), claim: None }
     }
 
     /// Whether what this key signed of this actor's chain may come now: before the events, one of each
@@ -60,24 +65,48 @@ impl OpenActor {
         Ok(kept)
     }
 
-    /// Holds the chain, as it is after this event, against what is signed of it.
-    pub(super) fn hold(&mut self, event: &ChainEvent) -> Result<(), BundleError> {
-        // Of a chain whose older events are not here, the root is not known: that is for verification.
-        if self.signed.is_empty() || self.actor.kept_from > 0 {
-            return Ok(());
+    /// Takes note of the next event for what is signed of the chain.
+    pub(super) fn note(&mut self, event: &ChainEvent) {
+        if self.signed.is_empty() {
+            return;
         }
-        self.tree.push(leaf(&[event.hash.as_bytes()]));
-        let size = self.tree.size();
-        if !self.signed.iter().any(|signed| signed.checkpoint.size == size) {
-            return Ok(());
+        let kept_from = self.actor.kept_from;
+        if self.at.is_empty() {
+            self.at.push((kept_from, self.leaves.clone()));
         }
-        let root = self.tree.root();
-        let other = |signed: &&Signed| signed.checkpoint.size == size && signed.checkpoint.root != root;
-        match self.signed.iter().find(other) {
-            None => Ok(()),
-            Some(Signed { checkpoint: Checkpoint { origin, .. }, .. }) => {
-                BundleError::refused(format!("the chain is not the one that {origin} signed"))
+        if kept_from > 0 && self.claim.is_none() {
+            self.claim = kept::of_event(event, kept_from);
+        }
+        self.leaves.push(leaf(&[event.hash.as_bytes()]));
+        let size = self.leaves.end();
+        if self.signed.iter().any(|signed| signed.checkpoint.size == size) {
+            self.at.push((size, self.leaves.clone()));
+        }
+    }
+
+    /// After the last event: whether the chain ends with its head, and is the one that is signed. What is
+    /// signed of events before the first one that is here alone cannot be told.
+    pub(super) fn close(self) -> Result<BundledActor, BundleError> {
+        let Self { actor, verifier, signed, at, claim, .. } = self;
+        let id = actor.entry.id;
+        if verifier.head() != Some(actor.entry.head) {
+            return BundleError::refused(format!("the chain of actor {id} does not end with its head"));
+        }
+        let before = match (actor.kept_from, claim) {
+            (0, _) => Some(Frontier::new()),
+            (kept_from, Some(claim)) => Frontier::from_peaks(kept_from, claim.frontier),
+            // Nothing says what was before: that is for verification.
+            (_, None) => return Ok(actor),
+        };
+        let Some(before) = before else {
+            return BundleError::refused(format!("the `pruned` of actor {id} says of dropped events what cannot be"));
+        };
+        for Signed { checkpoint: Checkpoint { origin, size, root }, .. } in &signed {
+            let found = at.iter().find(|(at, _)| at == size).and_then(|(_, leaves)| leaves.after(&before));
+            if found.as_ref().is_some_and(|found: &Frontier| found.root() != *root) {
+                return BundleError::refused(format!("the chain of actor {id} is not the one that {origin} signed"));
             }
         }
+        Ok(actor)
     }
 }

@@ -4,21 +4,23 @@
 //! length that it claims allocates nothing.
 
 use std::collections::HashSet;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufReader, Read};
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 use super::BundleError;
+use super::content::Content;
 use super::layout::{self, FORMAT, Kind, OLDEST, Sums};
 use super::lines::{ActorLine, AnsweredLine, EventLine, FormatLine, HeadLine, PendingLine, StateLine};
 use super::open::OpenActor;
 use crate::{ActorCheckpoint, ActorEntry, Answered, ChainEvent, Digest, PendingMessage, TheaterId};
 
-/// What a component, or a line of a text file, may have at most.
-const MAX_BLOB: u64 = 1 << 30;
-/// What a description may have at most.
+/// What a description may have at most; and those of all actors together that have more than most need, of
+/// which they are held in memory.
 const MAX_DOCUMENT: u64 = 64 << 20;
+const MAX_DOCUMENTS: u64 = 256 << 20;
+const USUAL_DOCUMENT: u64 = 4 << 10;
 /// What a signed note may have at most.
 const MAX_NOTE: u64 = 16 << 10;
 /// Actors of one bundle, so that memory is bounded.
@@ -77,6 +79,7 @@ pub(super) fn walk(
         stage: Stage::Head,
         announced: HeadLine { theater_bundle: FORMAT, actors: 0, events: 0 },
         seen: HashSet::new(),
+        described: 0,
         open: None,
         contents: Contents { actors: Vec::new(), events: 0 },
         on_piece,
@@ -127,6 +130,8 @@ struct Walk<'p> {
     stage: Stage,
     announced: HeadLine,
     seen: HashSet<TheaterId>,
+    /// Of the descriptions so far, what is more than usual.
+    described: u64,
     /// The actor whose events come.
     open: Option<OpenActor>,
     contents: Contents,
@@ -147,9 +152,9 @@ impl Walk<'_> {
         self.canonical.update(header.as_bytes());
         self.follows(kind)?;
         let mut canonical = std::mem::take(&mut self.canonical);
-        let mut content = Content { inner, name: &name, read: 0, hasher: Sha256::new(), canonical: &mut canonical };
+        let mut content = Content::new(inner, &name, &mut canonical);
         self.content(kind, &mut content)?;
-        let (read, digest) = (content.read, Digest(content.hasher.finalize().into()));
+        let (read, digest) = content.finish();
         self.canonical = canonical;
         if read != size {
             return BundleError::refused(format!("{name} is cut off"));
@@ -232,7 +237,7 @@ impl Walk<'_> {
                 (self.on_piece)(Piece::Pending(message))
             }),
             Kind::Answered => content.lines(&mut |line| {
-                let answered = parsed::<AnsweredLine>(line)?.answered();
+                let answered = parsed::<AnsweredLine>(line)?.answered().map_err(BundleError::Refused)?;
                 if !self.seen.contains(&answered.actor) {
                     return BundleError::refused("a message was answered by an actor that is not in it");
                 }
@@ -255,8 +260,12 @@ impl Walk<'_> {
     }
 
     fn actor(&mut self, id: TheaterId, bytes: &[u8]) -> Result<(), BundleError> {
+        self.described += (bytes.len() as u64).saturating_sub(USUAL_DOCUMENT);
+        if self.described > MAX_DOCUMENTS {
+            return BundleError::refused(format!("what it says of its actors is more than {MAX_DOCUMENTS} bytes"));
+        }
         let line: ActorLine = parsed(bytes)?;
-        let entry = line.entry();
+        let entry = line.entry().map_err(BundleError::Refused)?;
         if line.id != id || line.kept_from > entry.head.seq || !self.seen.insert(id) {
             return BundleError::refused(format!("actors/{id}/actor.json does not speak of an actor"));
         }
@@ -291,7 +300,7 @@ impl Walk<'_> {
             if let Err(fault) = open.verifier.push(&event) {
                 return refused(&fault);
             }
-            open.hold(&event)?;
+            open.note(&event);
             if event.seq > open.actor.entry.head.seq {
                 return refused(&"it has events beyond its head");
             }
@@ -309,11 +318,9 @@ impl Walk<'_> {
 
     /// The events of the actor before are all there.
     fn close_actor(&mut self) -> Result<(), BundleError> {
-        let Some(OpenActor { actor, verifier, .. }) = self.open.take() else { return Ok(()) };
-        if verifier.head() != Some(actor.entry.head) {
-            return BundleError::refused(format!("the chain of actor {} does not end with its head", actor.entry.id));
+        if let Some(open) = self.open.take() {
+            self.contents.actors.push(open.close()?);
         }
-        self.contents.actors.push(actor);
         Ok(())
     }
 
@@ -328,67 +335,6 @@ impl Walk<'_> {
         let mut canonical = self.canonical;
         canonical.update(layout::TRAILER);
         Ok((Digest(canonical.finalize().into()), self.contents))
-    }
-}
-
-/// The content of one entry, hashed as it is read.
-struct Content<'c> {
-    inner: &'c mut dyn Read,
-    name: &'c str,
-    read: u64,
-    hasher: Sha256,
-    canonical: &'c mut Sha256,
-}
-
-impl Read for Content<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let read = self.inner.read(buffer)?;
-        self.hasher.update(&buffer[..read]);
-        self.canonical.update(&buffer[..read]);
-        self.read += read as u64;
-        Ok(read)
-    }
-}
-
-impl Content<'_> {
-    /// All of it, which is `max` bytes at most. What is not there takes no memory.
-    fn all(&mut self, max: u64) -> Result<Vec<u8>, BundleError> {
-        let mut bytes = Vec::new();
-        self.by_ref().take(max + 1).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > max {
-            return BundleError::refused(format!("{} is larger than {max} bytes", self.name));
-        }
-        Ok(bytes)
-    }
-
-    /// All of it, which must be the bytes of this digest.
-    fn named(&mut self, digest: Digest) -> Result<Bytes, BundleError> {
-        let bytes = self.all(MAX_BLOB)?;
-        if Digest::of(&bytes) != digest {
-            return BundleError::refused(format!("{} does not hash to its name", self.name));
-        }
-        Ok(bytes.into())
-    }
-
-    fn skip(&mut self) -> Result<(), BundleError> {
-        std::io::copy(self, &mut std::io::sink())?;
-        Ok(())
-    }
-
-    /// Each line of it.
-    fn lines(&mut self, on_line: &mut dyn FnMut(&[u8]) -> Result<(), BundleError>) -> Result<(), BundleError> {
-        let name = self.name;
-        let mut reader = BufReader::with_capacity(1 << 16, self);
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            reader.by_ref().take(MAX_BLOB).read_until(b'\n', &mut line)?;
-            match line.split_last() {
-                None => return Ok(()),
-                Some((b'\n', line)) => on_line(line)?,
-                Some(_) => return BundleError::refused(format!("{name} ends within a line, or a line is too long")),
-            }
-        }
     }
 }
 

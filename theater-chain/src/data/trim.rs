@@ -16,7 +16,9 @@ pub struct PayloadErased {
     pub why: String,
 }
 
-/// The events before `kept_from` were dropped. The last such event of a chain says what is not there.
+/// The events before `kept_from` were dropped. The first such event with the `kept_from` of what is there says
+/// what is not. Payload: `initial_state`, what the actor's
+/// `init` ran on first, as far as it was known; of a fork `fork_of`, the actor whose that is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pruned {

@@ -22,10 +22,12 @@
 mod frontier;
 mod proof;
 mod prover;
+mod range;
 
 pub use frontier::Frontier;
 pub use proof::{verify_consistency, verify_inclusion};
 pub use prover::Prover;
+pub use range::Range;
 
 use crate::Digest;
 

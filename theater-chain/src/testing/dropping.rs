@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::conformance::started;
 use crate::data::{MessageAccepted, RestartStateKind};
-use crate::prune::prune;
+use crate::prune::{Pruning, prune};
 use crate::{Answered, ChainStore, Digest, Level, PendingMessage, TheaterId, payload, verify_store};
 
 /// A message of which the payload is with an event that is dropped.
@@ -45,7 +45,8 @@ pub(super) async fn what_is_dropped_is_gone(store: Arc<dyn ChainStore>) {
 
     let entry = store.actor(old.id).await.unwrap().unwrap();
     let all = store.events(old.id, kept_from, 100).await.unwrap();
-    let dropped = prune(&*store, &entry, kept_from - 1, 1, &mut |_| ()).await.unwrap();
+    let pruning = Pruning { keep_after: kept_from - 1, now: 1, salt: [1; 16], key: None };
+    let dropped = prune(&*store, &entry, &pruning, &mut |_| ()).await.unwrap();
     assert_eq!((dropped.events, dropped.states, dropped.kept_from), (kept_from, 1, kept_from));
     assert_eq!(store.kept_from(old.id).await.unwrap(), kept_from);
     let left = store.events(old.id, 0, 100).await.unwrap();

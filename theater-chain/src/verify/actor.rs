@@ -4,7 +4,7 @@ use super::anchors::Children;
 use super::audit::{Audit, Auditor, Verdict};
 use super::facts::Facts;
 use super::fork::Fork;
-use super::pruned;
+use super::pruned::{self, Beginning};
 use super::report::Sentences;
 use super::states::States;
 use super::structure::Structure;
@@ -89,13 +89,14 @@ pub(super) async fn verify_with(
         auditor: how.audit.map(|audit| audit.auditor(entry, first)),
         facts,
     });
-    let mut check = ActorCheck { links: Verifier::starting_at(first), full, unchecked: Sentences::default() };
+    let (links, beginning) = (Verifier::starting_at(first), Beginning::new(first));
+    let mut check = ActorCheck { links, beginning, full, unchecked: Sentences::default() };
     if first > 0 {
         check.unchecked.add("a chain whose older events were not kept: it was verified from the first kept event on");
     }
     let mut found = check.run(store, entry, on_page).await?;
     if found.is_ok() {
-        found = pruned::says_so(store, entry, first).await?;
+        found = check.beginning.check(store, entry).await?;
     }
     if check.links.erased() > 0 {
         check.unchecked.add("payloads that were erased: their bytes are not there to be hashed");
@@ -114,12 +115,14 @@ pub(super) async fn verify_with(
         fault: found.err(),
         signed: None,
         thinned,
+        pruned: check.beginning.said_at(),
         unchecked: check.unchecked.into_vec(),
     })
 }
 
 struct ActorCheck<'f> {
     links: Verifier,
+    beginning: Beginning,
     full: Option<Full<'f>>,
     unchecked: Sentences,
 }
@@ -210,6 +213,7 @@ impl ActorCheck<'_> {
             }
         }
         self.links = links;
+        self.beginning.push(event);
         Ok(Ok(()))
     }
 

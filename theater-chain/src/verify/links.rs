@@ -1,6 +1,7 @@
 //! The links of one chain: seqs, parent hashes, event hashes, payload commits.
 
 use super::Fault;
+use crate::event::MAX_SEQ;
 use crate::{ChainEvent, Digest, Head};
 
 /// Checks a chain event by event, in constant memory.
@@ -38,6 +39,9 @@ impl Verifier {
         let fault = |reason: &str| Err(Fault { seq: self.next, reason: reason.to_owned() });
         if event.seq != self.next {
             return fault(&format!("the next event has the seq {}", event.seq));
+        }
+        if event.seq > MAX_SEQ {
+            return fault("no chain is as long as that");
         }
         if self.parent.is_some_and(|parent| event.parent_hash != parent) {
             return fault("its parent hash is not the hash of the event before");

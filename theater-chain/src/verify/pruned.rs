@@ -3,19 +3,57 @@
 use super::Fault;
 use super::structure::Checked;
 use crate::data::Pruned;
-use crate::{ActorEntry, ChainStore, StoreError, TheaterId, kept};
+use crate::{ActorEntry, ChainEvent, ChainStore, Digest, StoreError, TheaterId, kept};
 
-/// Whether the chain says that the events before `first`, its first one, were dropped.
-pub(super) async fn says_so(
-    store: &dyn ChainStore,
-    entry: &ActorEntry,
+/// What a chain whose first events are not there says of them, as its events pass by.
+#[derive(Debug)]
+pub(super) struct Beginning {
+    /// The seq of its first event, and the parent hash of that one.
     first: u64,
-) -> Result<Result<(), Fault>, StoreError> {
-    if first == 0 || store.forgets(entry.id).await? || kept::claim(store, entry.id, first).await?.is_some() {
-        return Ok(Ok(()));
+    parent_hash: Option<Digest>,
+    claim: Option<Pruned>,
+    /// The seq of the event that says so.
+    said_at: Option<u64>,
+}
+
+impl Beginning {
+    pub(super) fn new(first: u64) -> Self {
+        Self { first, parent_hash: None, claim: None, said_at: None }
     }
-    let reason = "the events before it are not there, and no `pruned` says that they were dropped".to_owned();
-    Ok(Err(Fault { seq: first, reason }))
+
+    /// Looks at the next event.
+    pub(super) fn push(&mut self, event: &ChainEvent) {
+        if event.seq == self.first {
+            self.parent_hash = Some(event.parent_hash);
+        }
+        if self.first > 0 && self.claim.is_none() {
+            self.claim = kept::of_event(event, self.first);
+            self.said_at = self.claim.as_ref().map(|_| event.seq);
+        }
+    }
+
+    /// The seq of the event that says that older ones were dropped.
+    pub(super) fn said_at(&self) -> Option<u64> {
+        self.said_at
+    }
+
+    /// Whether the chain says that the events before its first one were dropped, and which one is before.
+    pub(super) async fn check(
+        &self,
+        store: &dyn ChainStore,
+        entry: &ActorEntry,
+    ) -> Result<Result<(), Fault>, StoreError> {
+        let fault = |reason: &str| Ok(Err(Fault { seq: self.first, reason: reason.to_owned() }));
+        match &self.claim {
+            Some(claim) if Some(claim.parent_hash) != self.parent_hash => {
+                fault("the event before it is not the one that its `pruned` names")
+            }
+            None if self.first > 0 && !store.forgets(entry.id).await? => {
+                fault("the events before it are not there, and no `pruned` says that they were dropped")
+            }
+            _ => Ok(Ok(())),
+        }
+    }
 }
 
 /// Whether a `pruned` says the right thing of the events before its `kept_from`, as far as they are

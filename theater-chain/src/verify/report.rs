@@ -46,6 +46,8 @@ pub struct ActorReport {
     /// How many times the actor left a state that is not in the store, and need not be: a large one that
     /// another one followed. Only counted at [`Level::Full`].
     pub thinned: u64,
+    /// The event that says that older ones were dropped, where they are not there.
+    pub pruned: Option<u64>,
     /// What could not be checked, a sentence each.
     pub unchecked: Vec<String>,
 }
@@ -54,7 +56,7 @@ impl ActorReport {
     /// Of an actor that is to be there.
     pub(super) fn missing(id: TheaterId, reason: String) -> Self {
         let fault = Some(Fault { seq: 0, reason });
-        Self { id, events: 0, head: None, fault, signed: None, thinned: 0, unchecked: Vec::new() }
+        Self { id, events: 0, head: None, fault, signed: None, thinned: 0, pruned: None, unchecked: Vec::new() }
     }
 
     /// Whether everything that was checked is right.

@@ -141,6 +141,9 @@ impl Structure {
         if data.kept_from > seq || data.kept_from.count_ones() as usize != data.frontier.len() {
             return Err("it says of dropped events what cannot be".into());
         }
+        if data.dropped == 0 || data.dropped > data.kept_from {
+            return Err("it says that no events were dropped, or more than there were".into());
+        }
         let before = self.kept_from.replace(data.kept_from).or(self.whole.then_some(0));
         match before.map(|before| data.kept_from.checked_sub(before)) {
             Some(dropped) if dropped != Some(data.dropped) => {

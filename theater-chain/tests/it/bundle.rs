@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use theater_chain::bundle::{self, Arrival, BundleError};
-use theater_chain::data::{DropReason, InstanceDropped, MessageAccepted};
+use theater_chain::data::{DropReason, InstanceDropped, MessageAccepted, ReasonRecord, RestartStateKind};
 use theater_chain::note::HostKey;
+use theater_chain::prune::{Pruning, prune};
 use theater_chain::testing::Story;
 use theater_chain::{
-    ActorCheckpoint, ActorUpdate, Answered, ChainStore, Commit, ImportPart, Level, MemoryStore, PendingMessage,
-    StoreReport, TheaterId, Trust, Verification, payload, verify_store,
+    ActorCheckpoint, ActorEntry, ActorUpdate, Answered, ChainStore, Commit, ImportPart, Level, MemoryStore,
+    PendingMessage, StoreReport, TheaterId, Trust, Verification, payload, verify_store,
 };
 
 /// A parent and a child with whole lives, a message that waits and one that was answered.
@@ -295,4 +296,64 @@ proptest! {
         header.set_cksum();
         prop_assert!(bundle::check(&[header.as_bytes().as_slice(), &[7; 900]].concat()[..]).is_err());
     }
+}
+
+/// What is signed of a chain whose older events were dropped is held against what the chain says of them.
+#[tokio::test]
+async fn a_signature_of_another_pruned_chain_does_not_come() {
+    let (key, other) = (HostKey::from_seed(&[7; 32]), HostKey::from_seed(&[8; 32]));
+    let chain = async |state: &[u8]| {
+        let (store, mut story) = (MemoryStore::new(), Story::new(1));
+        story.start(RestartStateKind::Reset, Some(state));
+        for n in 0..9 {
+            story.call(None);
+            story.commit_state(None, &[n]);
+        }
+        story.end(ReasonRecord::Shutdown);
+        story.start(RestartStateKind::Resume, Some(&[8]));
+        store.commit(story.commit()).await.unwrap();
+        (store, story)
+    };
+    for keep_after in [0, 6, 11, 19] {
+        let ((store, story), (elsewhere, _)) = (chain(b"{}").await, chain(b"{1}").await);
+        // Before, with the last event that goes, and at the head.
+        for size in [keep_after + 1, keep_after + 2, 21] {
+            for (signer, chain) in [(&key, &store), (&other, &elsewhere)] {
+                let entry = chain.actor(story.id).await.unwrap().unwrap();
+                let events = chain.events(story.id, 0, size as usize).await.unwrap();
+                let entry = ActorEntry { head: events.last().unwrap().head(), ..entry };
+                let note = theater_chain::proof::checkpoint(chain, &entry, signer).await.unwrap();
+                let kept = ActorCheckpoint::new(signer.public().clone(), story.id, note).unwrap();
+                let target = MemoryStore::new();
+                imported(&target, &exported(&store, &[story.id]).await).await.unwrap();
+                let entry = target.actor(story.id).await.unwrap().unwrap();
+                let pruning = Pruning { keep_after, now: 1, salt: [1; 16], key: None };
+                prune(&target, &entry, &pruning, &mut |_| ()).await.unwrap();
+                target.import(Box::new([Ok(ImportPart::Checkpoint(story.id, kept))].into_iter())).await.unwrap();
+                let bundle = exported(&target, &[story.id]).await;
+                let there = MemoryStore::new();
+                let said = imported(&there, &bundle).await.map_err(|error| error.to_string());
+                if signer.public() == key.public() {
+                    said.unwrap();
+                    assert!(verified(&there, Some(&key)).await.ok, "{keep_after}, {size}");
+                } else {
+                    let said = said.unwrap_err();
+                    assert!(said.contains("is not the one that theater/"), "{said}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_others_answered_here_stays() {
+    let (store, actors) = a_tree().await;
+    let bytes = exported(&*store, &actors).await;
+    let other = MemoryStore::new();
+    let mut story = Story::new(7);
+    story.write_life();
+    story.batch().answered = vec![Answered { message_id: "cli-1/1".into(), actor: story.id, seq: 8 }];
+    other.commit(story.commit()).await.unwrap();
+    imported(&other, &bytes).await.unwrap();
+    assert_eq!(other.answered("cli-1/1").await.unwrap().unwrap().actor, story.id);
 }

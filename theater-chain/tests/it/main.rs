@@ -13,6 +13,7 @@ mod merkle;
 mod note;
 mod proof;
 mod prune;
+mod pruned;
 mod signed;
 mod signed_log;
 mod tampering;

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use theater_chain::Digest;
-use theater_chain::merkle::{Frontier, Prover, leaf, node, verify_consistency, verify_inclusion};
+use theater_chain::merkle::{Frontier, Prover, Range, leaf, node, verify_consistency, verify_inclusion};
 
 /// The entries of the reference tree of Certificate Transparency (RFC 6962), and the roots of the
 /// trees with the first 0, 1, 2, .. of them.
@@ -258,5 +258,25 @@ proptest! {
         for prover in [Some(Prover::inclusion(index)), Prover::consistency(old)].into_iter().flatten() {
             let _ = prover.finish();
         }
+    }
+}
+
+/// A tree is the same whether all of its leaves were there or only those from one of them on.
+#[test]
+fn a_range_goes_on_from_any_frontier() {
+    let leaves: Vec<_> = (0..70u8).map(|n| leaf(&[&[n]])).collect();
+    for start in 0..=leaves.len() {
+        let (mut before, mut whole) = (Frontier::new(), Frontier::new());
+        leaves[..start].iter().for_each(|leaf| before.push(*leaf));
+        leaves[..start].iter().for_each(|leaf| whole.push(*leaf));
+        let mut range = Range::starting_at(start as u64);
+        for leaf in &leaves[start..] {
+            assert_eq!(range.after(&before), Some(whole.clone()));
+            range.push(*leaf);
+            whole.push(*leaf);
+        }
+        assert_eq!(range.after(&before), Some(whole));
+        before.push(leaves[0]);
+        assert_eq!(range.after(&before), None);
     }
 }

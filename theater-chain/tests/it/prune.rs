@@ -6,7 +6,7 @@ use theater_chain::bundle::{self, Arrival};
 use theater_chain::data::{ActorStarted, EventData, MessageAccepted, Pruned, ReasonRecord, RestartStateKind};
 use theater_chain::note::{HostKey, Note};
 use theater_chain::proof::{EventProof, ProveError, checkpoint};
-use theater_chain::prune::{Dropped, Need, PruneError, prune};
+use theater_chain::prune::{Dropped, Need, PruneError, Pruning, prune};
 use theater_chain::testing::Story;
 use theater_chain::{
     ActorEntry, ChainEvent, ChainStore as _, Commit, Digest, DroppedEvents, Level, MemoryStore, PendingMessage,
@@ -40,7 +40,8 @@ async fn entry(store: &MemoryStore, story: &Story) -> ActorEntry {
 }
 
 async fn pruned(store: &MemoryStore, story: &mut Story, seq: u64) -> Result<Dropped, PruneError> {
-    let dropped = prune(store, &entry(store, story).await, seq, 1, &mut |_| ()).await?;
+    let pruning = Pruning { keep_after: seq, now: 1, salt: [1; 16], key: None };
+    let dropped = prune(store, &entry(store, story).await, &pruning, &mut |_| ()).await?;
     let head = entry(store, story).await.head;
     (story.stored, story.head) = (Some(head), Some(head));
     Ok(dropped)

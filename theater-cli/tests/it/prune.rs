@@ -52,7 +52,9 @@ fn a_pruned_actor_verifies_proves_replays_travels_and_goes_on() {
     assert!(said.starts_with("dropped ") && said.ends_with(&format!("it is kept from event {start} on\n")), "{said}");
 
     let report = place.json(&["verify", "--json"]);
+    assert_eq!(report["actors"][0]["signed"], head + 2, "what is dropped is signed at once");
     let unchecked = report["unchecked"].to_string();
+    assert!(!unchecked.contains("nobody signed that"), "{report}");
     for sentence in ["older events were not kept", "signed heads of events that were not kept"] {
         assert!(unchecked.contains(sentence), "{report}");
     }
@@ -137,6 +139,9 @@ fn a_supervisor_and_its_child_are_pruned_and_go_on() {
     assert_eq!(running.ask(&format!("request {child} inc")), "3");
     place.yes(&["restart", &child]);
     assert_eq!(running.ask(&format!("request {child} inc")), "4");
+    // The event that says what its `init` ran on first was dropped; what it ran on was not.
+    place.yes(&["restart", &child, "--state", "reset"]);
+    assert_eq!(running.ask(&format!("request {child} inc")), "1");
     running.signal(Signal::TERM);
     running.wait();
     place.yes(&["verify"]);

@@ -22,8 +22,8 @@ pub struct ChainCheckpoint {
     pub key: KeyFrom,
 }
 
-/// Holds each chain against what came with it. What is wrong becomes the fault of the actor, if it has
-/// none yet.
+/// Holds each chain against what came with it. What is wrong under the key that was given becomes the
+/// fault of the actor, if it has none yet.
 pub(super) async fn check(
     store: &dyn ChainStore,
     trust: Trust<'_>,
@@ -39,14 +39,22 @@ pub(super) async fn check(
                     unchecked.add("what came signed with chains of which the first events were not kept");
                     continue;
                 }
-                Held::No(fault) => {
+                Held::No(fault) if is_given(trust, &checkpoint.key) => {
                     actor.fault.get_or_insert(fault);
                     continue;
                 }
+                // Anybody can make a key and sign anything with it.
+                Held::No(_) => {
+                    let origin = checkpoint.key.name();
+                    unchecked.add(format!("{origin} signed other chains than these: nobody vouches for that key"));
+                    continue;
+                }
             }
-            actor.signed = actor.signed.max(checkpoint.size.checked_sub(1));
             let origin = checkpoint.key.name().to_owned();
             let key = if is_given(trust, &checkpoint.key) { KeyFrom::Given } else { KeyFrom::Chains };
+            if key == KeyFrom::Given || trust.key.is_none() {
+                actor.signed = actor.signed.max(checkpoint.size.checked_sub(1));
+            }
             if key != KeyFrom::Given {
                 unchecked.add(format!("whose key it is that signed chains as {origin}: nobody vouches for it"));
             }

@@ -137,7 +137,15 @@ impl Check<'_> {
             signed.push((checkpoint, key));
         }
         signed.sort_by_key(|(checkpoint, _)| checkpoint.size);
-        let mut logged = Logged::new(self.whole);
+        let size = |counts: &dyn Fn(KeyFrom) -> bool| {
+            let sizes = signed.iter().filter(|(_, key)| counts(*key)).map(|(checkpoint, _)| checkpoint.size);
+            sizes.max().unwrap_or_default()
+        };
+        let given = self.trust.key.is_some();
+        let counted = size(&|key| if given { key == KeyFrom::Given } else { key == KeyFrom::Chains });
+        // Where the key that was given did not sign the log, it is another host's.
+        let covered = if given && counted > 0 { counted } else { size(&|_| true) };
+        let mut logged = Logged::new(self.whole, counted, covered);
         let roots = self.read(log, &end.tree, &signed, &mut logged).await?;
         for ((checkpoint, key), root) in signed.into_iter().zip(roots) {
             if root != checkpoint.root {
@@ -149,6 +157,7 @@ impl Check<'_> {
             let Checkpoint { origin, size, .. } = checkpoint;
             self.found.checkpoints.push(CheckpointReport { origin, size, key });
         }
+        logged.finish(self.store, self.report).await?;
         self.judge(&end.heads)
     }
 
@@ -166,16 +175,33 @@ impl Check<'_> {
                 "signatures: nothing here is signed, so a chain that was written anew as a whole would not be found",
             );
         } else {
-            let is_open = |actor: &&super::ActorReport| actor.head.map(|head| head.seq) > actor.signed;
-            match self.report.actors.iter().filter(is_open).count() {
-                0 => {}
-                open => self.unchecked.add(format!("the newest events of {open} chains: nobody signed them")),
-            }
+            self.open();
         }
+        self.pruned();
         self.unchecked.add(
             "where the histories go on: each is complete as far as it is here; nothing proves that this is the end",
         );
         Ok(())
+    }
+
+    /// Says that chains go on after what is signed.
+    fn open(&mut self) {
+        let is_open = |actor: &&super::ActorReport| actor.head.map(|head| head.seq) > actor.signed;
+        let open = self.report.actors.iter().filter(is_open).count();
+        if open > 0 {
+            let sentence = format!("the newest events of {open} chains: no signature that counts here covers them");
+            self.unchecked.add(sentence);
+        }
+    }
+
+    /// Says that events are not there, and that no signature covers that they were dropped.
+    fn pruned(&mut self) {
+        let unsigned = |actor: &&super::ActorReport| actor.pruned.is_some() && actor.pruned > actor.signed;
+        let pruned = self.report.actors.iter().filter(unsigned).count();
+        if pruned > 0 {
+            let sentence = format!("that the host dropped the older events of {pruned} chains: nobody signed that");
+            self.unchecked.add(sentence);
+        }
     }
 
     /// The key was given, and its log of heads is not here: what came with the chains must be signed with it.
@@ -239,8 +265,6 @@ impl Check<'_> {
         {
             self.by_chains(key)?;
         }
-        let covered =
-            |size: u64| self.found.checkpoints.iter().any(|one| one.size == size && one.key != KeyFrom::Nowhere);
         if self.found.checkpoints.iter().all(|one| one.size < self.found.entries) {
             return fault("the log of heads goes on after its newest checkpoint");
         }
@@ -256,12 +280,8 @@ impl Check<'_> {
                 }
             }
         }
-        if covered(self.found.entries) {
-            let open = self.report.actors.iter().filter(|actor| actor.head.map(|head| head.seq) > actor.signed).count();
-            if open > 0 {
-                self.unchecked.add(format!("the newest events of {open} chains: they came after what is signed"));
-            }
-        }
+        self.open();
+        self.pruned();
         self.unchecked.add(format!(
             "where the histories go on: they are complete to what is signed (a log of {} heads); nothing proves that \
              this is the end",
