@@ -2,15 +2,19 @@
 //! that they were erased, and why.
 //!
 //! A message leaves copies: with its sender's host call, where it waits, and with its receiver's
-//! call; so does an answer. They are told by the message's id, and erasing one erases all. What
+//! call; so does an answer. They are told by the message's id, and erasing one erases all, also what a
+//! fork took over of them. So it is with what `init` ran on first, which each start with `reset` has again. What
 //! guests made of them cannot be told: the states that may derive from them are listed.
 
+mod chain;
+mod forks;
 mod trace;
 
 use std::collections::{BTreeMap, HashSet};
 
 use serde::Serialize;
 
+use self::forks::Forks;
 use self::trace::{Found, Trace};
 use crate::data::{DeadLetter, EventData, PayloadErased};
 use crate::{ActorEntry, ActorUpdate, ChainEvent, ChainStore, Commit, Digest, StoreError, TheaterId};
@@ -96,7 +100,8 @@ pub async fn erase(
     let actors = actors(store).await?;
     let mut trace = Trace::of(payload);
     // Each pass may find copies with commits of their own, whose other events the next pass finds.
-    while trace.pass(store, &actors, on_progress).await? {}
+    let forks = Forks::read(store, &actors).await?;
+    while trace.pass(store, &actors, &forks, on_progress).await? {}
     let waiting = trace.waiting(store).await?;
     if trace.found.is_empty() && waiting.is_empty() {
         return Err(EraseError::Unknown(payload));

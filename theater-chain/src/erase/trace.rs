@@ -2,18 +2,11 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use super::chain::{Chain, Key};
+use super::forks::Forks;
 use super::{PAGE, Reference};
 use crate::data::Data;
 use crate::{ActorEntry, ChainEvent, ChainStore, Digest, PendingMessage, StoreError, TheaterId};
-
-/// What copies are told by.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Key {
-    /// The params of the message with this id.
-    Message(String),
-    /// The answer to it.
-    Answer(String),
-}
 
 /// An event whose payload is erased.
 #[derive(Debug)]
@@ -56,15 +49,16 @@ impl Trace {
         &mut self,
         store: &dyn ChainStore,
         actors: &[ActorEntry],
+        forks: &Forks,
         on_progress: &mut (dyn FnMut(u64) + Send),
     ) -> Result<bool, StoreError> {
         let before = (self.commits.len(), self.keys.len());
         self.found.clear();
         for message in pending(store).await? {
-            self.learn(message.payload_commit, Some(Key::Message(message.message_id)));
+            self.learn(message.payload_commit, vec![Key::Message(message.message_id)]);
         }
         for entry in actors {
-            let mut chain = Chain::new(entry);
+            let mut chain = Chain::new(entry, forks);
             let mut next = 0;
             loop {
                 let page = store.events(entry.id, next, PAGE).await?;
@@ -85,22 +79,22 @@ impl Trace {
         Ok(before != (self.commits.len(), self.keys.len()))
     }
 
-    /// Notes that a payload and what it is a copy of belong together, if either is known.
-    fn learn(&mut self, commit: Digest, key: Option<Key>) -> bool {
-        let known = self.commits.contains(&commit) || key.as_ref().is_some_and(|key| self.keys.contains(key));
+    /// Notes that a payload and what it is a copy of belong together, if any of it is known.
+    fn learn(&mut self, commit: Digest, keys: Vec<Key>) -> bool {
+        let known = self.commits.contains(&commit) || keys.iter().any(|key| self.keys.contains(key));
         if known {
             self.commits.insert(commit);
-            self.keys.extend(key);
+            self.keys.extend(keys);
         }
         known
     }
 
-    fn event(&mut self, chain: &mut Chain, event: &ChainEvent) {
+    fn event(&mut self, chain: &mut Chain<'_>, event: &ChainEvent) {
         // Data that cannot be read is for verification to say.
         let data = Data::decode(&event.event_type, &event.data).ok().flatten();
-        let key = chain.key(event, data.as_ref());
+        let keys = chain.keys(event, data.as_ref());
         if let Some(commit) = event.payload_commit
-            && self.learn(commit, key)
+            && self.learn(commit, keys)
         {
             let state = match &data {
                 Some(Data::ActorStarted(data)) => Some((event.seq, data.state_hash)),
@@ -125,62 +119,6 @@ impl Trace {
     pub(super) async fn waiting(&self, store: &dyn ChainStore) -> Result<Vec<PendingMessage>, StoreError> {
         let all = pending(store).await?.into_iter();
         Ok(all.filter(|message| self.commits.contains(&message.payload_commit)).collect())
-    }
-}
-
-/// Where one chain stands.
-struct Chain {
-    actor: TheaterId,
-    call: Option<OpenCall>,
-    /// How many of the events found last are of this call.
-    in_call: usize,
-}
-
-struct OpenCall {
-    seq: u64,
-    message_id: Option<String>,
-    /// Host calls whose params came with their beginning.
-    begun: HashSet<u32>,
-}
-
-impl Chain {
-    fn new(entry: &ActorEntry) -> Self {
-        Self { actor: entry.id, call: None, in_call: 0 }
-    }
-
-    fn end_call(&mut self) {
-        self.call = None;
-        self.in_call = 0;
-    }
-
-    /// What the payload of this event is a copy of.
-    fn key(&mut self, event: &ChainEvent, data: Option<&Data>) -> Option<Key> {
-        let sent = |call: &OpenCall, ordinal: u32| format!("{}/{}/{ordinal}", self.actor, call.seq);
-        match data? {
-            Data::MessageAccepted(data) => Some(Key::Message(data.message_id.clone())),
-            Data::Call(data) => {
-                self.in_call = 0;
-                let message_id = data.message_id.clone();
-                self.call = Some(OpenCall { seq: event.seq, message_id: message_id.clone(), begun: HashSet::new() });
-                message_id.map(Key::Message)
-            }
-            Data::HostCallBegun(data) => {
-                let key = self.call.as_ref().map(|call| Key::Message(sent(call, data.ordinal)));
-                if let Some(call) = &mut self.call {
-                    call.begun.insert(data.ordinal);
-                }
-                key
-            }
-            Data::HostCall(data) => {
-                let call = self.call.as_ref()?;
-                let id = sent(call, data.ordinal);
-                Some(if call.begun.contains(&data.ordinal) { Key::Answer(id) } else { Key::Message(id) })
-            }
-            Data::StateUpdated(_) | Data::CallReturned(_) => {
-                self.call.as_ref().and_then(|call| call.message_id.clone()).map(Key::Answer)
-            }
-            _ => None,
-        }
     }
 }
 

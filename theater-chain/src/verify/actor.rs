@@ -4,6 +4,7 @@ use super::anchors::Children;
 use super::audit::{Audit, Auditor, Verdict};
 use super::facts::Facts;
 use super::fork::Fork;
+use super::missing::{self, Missing};
 use super::pruned::{self, Beginning};
 use super::report::Sentences;
 use super::states::States;
@@ -60,7 +61,10 @@ impl<'a> Verification<'a> {
     /// # Errors
     /// The store could not be read.
     pub async fn actor(self, store: &dyn ChainStore, entry: &ActorEntry) -> Result<ActorReport, StoreError> {
-        verify_with(store, entry, self, &mut Facts::default(), &mut |_| ()).await
+        let mut reports = [verify_with(store, entry, self, &mut Facts::default(), &mut |_| ()).await?];
+        missing::tell(store, &mut reports).await?;
+        let [report] = reports;
+        Ok(report)
     }
 }
 
@@ -90,7 +94,7 @@ pub(super) async fn verify_with(
         facts,
     });
     let (links, beginning) = (Verifier::starting_at(first), Beginning::new(first));
-    let mut check = ActorCheck { links, beginning, full, unchecked: Sentences::default() };
+    let mut check = ActorCheck { links, beginning, missing: Missing::default(), full, unchecked: Sentences::default() };
     if first > 0 {
         check.unchecked.add("a chain whose older events were not kept: it was verified from the first kept event on");
     }
@@ -117,12 +121,14 @@ pub(super) async fn verify_with(
         thinned,
         pruned: check.beginning.said_at(),
         unchecked: check.unchecked.into_vec(),
+        missing: check.missing,
     })
 }
 
 struct ActorCheck<'f> {
     links: Verifier,
     beginning: Beginning,
+    missing: Missing,
     full: Option<Full<'f>>,
     unchecked: Sentences,
 }
@@ -214,6 +220,7 @@ impl ActorCheck<'_> {
         }
         self.links = links;
         self.beginning.push(event);
+        self.missing.push(event);
         Ok(Ok(()))
     }
 

@@ -11,6 +11,7 @@ mod exits;
 mod facts;
 mod fork;
 mod links;
+mod missing;
 mod open_call;
 mod pruned;
 mod report;

@@ -4,6 +4,7 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use super::LogReport;
+use super::missing::Missing;
 use crate::{Digest, Head, TheaterId};
 
 /// How much is verified.
@@ -50,13 +51,25 @@ pub struct ActorReport {
     pub pruned: Option<u64>,
     /// What could not be checked, a sentence each.
     pub unchecked: Vec<String>,
+    /// Payloads that are not there, and of which this chain does not say that they were erased.
+    pub(super) missing: Missing,
 }
 
 impl ActorReport {
     /// Of an actor that is to be there.
     pub(super) fn missing(id: TheaterId, reason: String) -> Self {
         let fault = Some(Fault { seq: 0, reason });
-        Self { id, events: 0, head: None, fault, signed: None, thinned: 0, pruned: None, unchecked: Vec::new() }
+        Self {
+            id,
+            events: 0,
+            head: None,
+            fault,
+            signed: None,
+            thinned: 0,
+            pruned: None,
+            unchecked: Vec::new(),
+            missing: Missing::default(),
+        }
     }
 
     /// Whether everything that was checked is right.

@@ -3,7 +3,7 @@
 use super::actor::{Verification, verify_with};
 use super::facts::Facts;
 use super::report::Sentences;
-use super::{ActorReport, Level, StoreReport, signed};
+use super::{ActorReport, Level, StoreReport, missing, signed};
 use crate::{ActorEntry, ChainStore, StoreError};
 
 /// How many actors are listed at once.
@@ -73,10 +73,11 @@ impl Verification<'_> {
     async fn report(
         self,
         store: &dyn ChainStore,
-        actors: Vec<ActorReport>,
+        mut actors: Vec<ActorReport>,
         mut unchecked: Sentences,
         whole: bool,
     ) -> Result<StoreReport, StoreError> {
+        missing::tell(store, &mut actors).await?;
         let ok = actors.iter().all(ActorReport::is_ok);
         let mut report = StoreReport { ok, actors, unchecked: Vec::new(), log: None };
         if let Some(trust) = self.trust {

@@ -4,6 +4,7 @@
 mod bundle;
 mod children;
 mod codec;
+mod erase;
 mod fork;
 mod known_answers;
 mod life;

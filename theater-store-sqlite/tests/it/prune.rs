@@ -1,7 +1,7 @@
 //! Pruning: the bytes go from the files, and the chain goes on.
 
 use theater_chain::data::{ReasonRecord, RestartStateKind};
-use theater_chain::prune::prune;
+use theater_chain::prune::{Pruning, prune};
 use theater_chain::testing::Story;
 use theater_chain::{ChainStore, Level, payload, verify_store};
 use theater_store_sqlite::SqliteStore;
@@ -38,7 +38,8 @@ async fn what_was_dropped_is_gone_from_the_files_and_pages_begin_anywhere() {
     // Just before, at and after an event that the index finds, and at the newest start.
     for kept_from in [63, 64, 65, 130, story.index.started] {
         let entry = store.actor(story.id).await.unwrap().unwrap();
-        prune(&store, &entry, kept_from - 1, 1, &mut |_| ()).await.unwrap();
+        let pruning = Pruning { keep_after: kept_from - 1, now: 1, salt: [1; 16], key: None };
+        prune(&store, &entry, &pruning, &mut |_| ()).await.unwrap();
         assert!(!is_in_the_files(folder.path()));
         for store in [&store, &reader] {
             assert_eq!(store.state(said).await.unwrap(), None);

@@ -4,6 +4,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 use tempfile::TempDir;
 use theater_chain::data::{DropReason, InstanceDropped, Outcome, ReasonRecord, RestartStateKind};
+use theater_chain::erase::erase;
 use theater_chain::testing::Story;
 use theater_chain::{ActorReport, ChainStore as _, Level, StoreError, verify_store};
 use theater_store_sqlite::SqliteStore;
@@ -166,10 +167,25 @@ async fn deleted_events_are_found_with_their_seq() {
 #[tokio::test]
 async fn an_erased_payload_verifies_and_is_said() {
     let (folder, story) = store().await;
-    raw(&folder).execute("UPDATE events SET salt = NULL, payload = NULL", []).unwrap();
-    let store = SqliteStore::open_read_only(folder.path()).unwrap();
+    let store = SqliteStore::open(folder.path()).unwrap();
+    let payload = store.events(story.id, 2, 1).await.unwrap()[0].payload_commit.unwrap();
+    erase(&store, payload, "test", 1, &mut |_| ()).await.unwrap();
     let report = verified(&store, Level::Full).await.unwrap();
     assert!(report.is_ok(), "{report:?}");
     assert!(report.unchecked.iter().any(|sentence| sentence.contains("erased")), "{report:?}");
-    assert!(store.events(story.id, 0, 100).await.unwrap().iter().any(|event| event.is_erased()));
+    assert!(store.events(story.id, 2, 1).await.unwrap()[0].is_erased());
+}
+
+/// What somebody takes out of the file does not pass for erased.
+#[tokio::test]
+async fn a_payload_that_was_taken_out_is_missing() {
+    let (folder, _) = store().await;
+    let taken = "UPDATE events SET salt = NULL, payload = NULL WHERE seq = 2;
+        INSERT INTO erased SELECT payload_commit FROM events WHERE seq = 2";
+    raw(&folder).execute_batch(taken).unwrap();
+    let store = SqliteStore::open_read_only(folder.path()).unwrap();
+    for level in [Level::Links, Level::Full] {
+        let fault = verified(&store, level).await.unwrap().fault.unwrap().to_string();
+        assert_eq!(fault, "event 2: its payload is missing, and no `payload_erased` says that it was erased");
+    }
 }
