@@ -38,10 +38,10 @@ enum Task {
     /// Exit status 0: no money was lost, every crashed worker was restarted with its last state,
     /// and every chain verifies.
     Demo,
-    /// Measure, each thing beside the limit of the machine: `cargo xtask bench noisy`.
+    /// Measure, each thing beside the limit of the machine; without a name, all of it.
     #[command(disable_help_flag = true)]
     Bench {
-        /// The benchmark and its options; `--help` lists them.
+        /// The benchmark, if one alone, and its options; `--help` lists them.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },

@@ -1,15 +1,15 @@
 //! Many short lives below one supervisor: what they leave in memory.
 
-use std::time::Instant;
-
 use anyhow::Result;
 use theater_tests::PassersBy;
 
-#[expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+use crate::clock::now;
+
+/// A table of the memory as they pass.
 pub(crate) async fn run(children: usize) -> Result<()> {
     let data = tempfile::tempdir()?;
     let passers_by = PassersBy::new(data.path()).await;
-    let start = Instant::now();
+    let start = now();
     println!("{:>9}  {:>10}  {:>8}", "children", "a second", "MiB");
     for tenth in 1..=10 {
         let memory = passers_by.pass(children / 10).await;
