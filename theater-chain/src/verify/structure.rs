@@ -410,6 +410,10 @@ impl Structure {
 /// Whether the fields of an error go together.
 fn can_be(error: &ActorErrorData) -> Checked {
     let traps = matches!(error.error, ErrorType::Trap | ErrorType::MemoryLimit);
+    // A supervisor that escalates fails as its child did, with the kind of that error alone.
+    if error.trap_code.is_none() && !error.deterministic {
+        return Ok(());
+    }
     if (error.trap_code.is_some() && !traps) || (error.trap_code.is_none() && error.error == ErrorType::Trap) {
         return Err("it has the code of a trap and is none, or the other way round".into());
     }
