@@ -12,6 +12,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::failure::Failure;
+use crate::output::steers;
 
 /// The target of what actors log.
 const ACTORS: &str = "theater::actor";
@@ -102,10 +103,9 @@ impl Fields {
 
 /// Guests may log anything: what could steer a terminal is written as its escape.
 fn printable(text: &str) -> String {
-    let is_odd = |c: char| c.is_control() && c != '\n' && c != '\t';
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if is_odd(c) { out.extend(c.escape_default()) } else { out.push(c) }
+        if steers(c) { out.extend(c.escape_default()) } else { out.push(c) }
     }
     out
 }

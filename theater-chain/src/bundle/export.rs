@@ -10,6 +10,7 @@ use super::BundleError;
 use super::layout::{self, FORMAT, Kind, Sums};
 use super::lines::{ActorLine, AnsweredLine, EventLine, HeadLine, PendingLine, StateLine};
 use crate::data::Data;
+use crate::linked::{Broken, LinkedPages};
 use crate::note::HostKey;
 use crate::proof::{self, ProveError};
 use crate::{ActorEntry, ChainEvent, ChainStore, Digest, StoreError, TheaterId, Verifier};
@@ -114,29 +115,24 @@ impl<W: Write + Send> Export<'_, W> {
         let line = ActorLine::of(entry, kept_from, left_out);
         self.archive.add(Kind::Actor(entry.id), &document(&line)?)?;
         self.checkpoints(entry).await?;
-        let mut verifier = Verifier::starting_at(kept_from);
-        let damaged = |reason: String| BundleError::Damaged { actor: entry.id, reason };
+        let mut pages = LinkedPages::new(self.store, entry.id, Verifier::starting_at(kept_from), entry.head, PAGE);
         let mut chunk = Chunk::default();
-        while verifier.next_seq() <= entry.head.seq {
-            let from = verifier.next_seq();
-            let page = match self.store.events(entry.id, from, PAGE).await {
-                Err(StoreError::Damaged(reason)) => return Err(damaged(reason)),
-                page => page?,
+        loop {
+            let page = match pages.next().await {
+                Ok(Some(page)) => page,
+                Ok(None) => break,
+                Err(Broken::Fault(fault)) => {
+                    return Err(BundleError::Damaged { actor: entry.id, reason: fault.to_string() });
+                }
+                Err(Broken::Store(error)) => return Err(error.into()),
             };
-            if page.is_empty() {
-                return Err(damaged(format!("event {from} is missing")));
-            }
-            for event in page.into_iter().take_while(|event| event.seq <= entry.head.seq) {
-                verifier.push(&event).map_err(|fault| damaged(fault.to_string()))?;
+            for event in page {
                 self.named_by(&event, &mut chunk).await?;
                 chunk.add(event);
                 if chunk.is_full() {
                     self.chunk(entry.id, std::mem::take(&mut chunk), on_progress)?;
                 }
             }
-        }
-        if verifier.head() != Some(entry.head) {
-            return Err(damaged("the stored head has another hash".into()));
         }
         self.state(entry.index.state, &mut chunk).await?;
         self.chunk(entry.id, chunk, on_progress)

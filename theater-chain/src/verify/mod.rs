@@ -16,6 +16,7 @@ mod open_call;
 mod pruned;
 mod report;
 mod signed;
+mod starts;
 mod states;
 mod store;
 mod structure;

@@ -56,6 +56,24 @@ impl Beginning {
     }
 }
 
+/// Whether a `pruned` at `seq` says of dropped events what can be, after one that said that the events before
+/// `before` were; `None`: it is not known whether there was one.
+pub(super) fn counts(seq: u64, before: Option<u64>, data: &Pruned) -> Checked {
+    let Pruned { kept_from, dropped, ref frontier, .. } = *data;
+    if kept_from > seq || kept_from.count_ones() as usize != frontier.len() {
+        return Err("it says of dropped events what cannot be".into());
+    }
+    if dropped == 0 || dropped > kept_from {
+        return Err("it says that no events were dropped, or more than there were".into());
+    }
+    match before.map(|before| kept_from.checked_sub(before)) {
+        Some(since) if since != Some(dropped) => {
+            Err("the number of dropped events is not what follows from the pruning before".into())
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Whether a `pruned` says the right thing of the events before its `kept_from`, as far as they are
 /// there: they are all in a chain that came from elsewhere before it was pruned there.
 pub(super) async fn check(

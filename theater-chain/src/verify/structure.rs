@@ -3,18 +3,15 @@
 //! It looks at one chain alone and at nothing outside of it; whether recorded bytes exist is
 //! checked beside it.
 
-use std::collections::HashSet;
-
 use super::open_call::OpenCall;
+use super::pruned;
+use super::starts::PastStates;
 use super::upgrades::Upgrades;
 use crate::data::{
     ActorEnding, ActorErrorData, ActorForked, ActorStarted, ActorTerminated, CallReturned, Data, DropReason, ErrorType,
-    FORMAT, HostCall, HostCallBegun, Pruned, ReasonRecord, RestartStateKind, StateUpdated,
+    FORMAT, HostCall, HostCallBegun, Pruned, ReasonRecord, StateUpdated,
 };
-use crate::{ActorIndex, ChainEvent, Digest, TheaterId, payload};
-
-/// How many distinct states `resume-from` is checked against, so that memory is bounded (40 MB).
-const MAX_PAST_STATES: usize = 1 << 20;
+use crate::{ActorIndex, ChainEvent, Digest, TheaterId};
 
 /// What one event, or the whole, fails on.
 pub(super) type Checked = Result<(), String>;
@@ -50,9 +47,7 @@ pub struct Structure {
     phase: Phase,
     start: Option<Start>,
     ended: Option<u64>,
-    /// The last committed state; `None` where the chain's kept part does not say it yet.
-    state: Option<Digest>,
-    past_states: HashSet<Digest>,
+    states: PastStates,
     failed: Option<ErrorType>,
     /// How it is said to end, by a call that ended well or between two.
     ending: Option<ReasonRecord>,
@@ -74,8 +69,7 @@ impl Structure {
             phase: if whole { Phase::Empty } else { Phase::Unknown },
             start: None,
             ended: None,
-            state: None,
-            past_states: HashSet::new(),
+            states: PastStates::new(whole),
             failed: None,
             ending: None,
             call: None,
@@ -138,19 +132,8 @@ impl Structure {
     }
 
     fn pruned(&mut self, seq: u64, data: &Pruned) -> Checked {
-        if data.kept_from > seq || data.kept_from.count_ones() as usize != data.frontier.len() {
-            return Err("it says of dropped events what cannot be".into());
-        }
-        if data.dropped == 0 || data.dropped > data.kept_from {
-            return Err("it says that no events were dropped, or more than there were".into());
-        }
         let before = self.kept_from.replace(data.kept_from).or(self.whole.then_some(0));
-        match before.map(|before| data.kept_from.checked_sub(before)) {
-            Some(dropped) if dropped != Some(data.dropped) => {
-                Err("the number of dropped events is not what follows from the pruning before".into())
-            }
-            _ => Ok(()),
-        }
+        pruned::counts(seq, before, data)
     }
 
     fn forked(&mut self, data: &ActorForked) -> Checked {
@@ -190,7 +173,7 @@ impl Structure {
                 return Err("its parent is not that of the incarnation before".into());
             }
         }
-        self.start_state(event, data)?;
+        self.states.start(event, data, &mut self.unchecked)?;
         self.upgrades.started(data.component)?;
         self.phase = Phase::Live;
         self.start = Some(Start { incarnation: data.incarnation, seq: event.seq, parent: data.parent });
@@ -198,35 +181,8 @@ impl Structure {
         self.failed = None;
         self.ending = None;
         self.call = None;
-        self.install(data.state_hash);
+        self.states.install(data.state_hash);
         Ok(())
-    }
-
-    /// Whether the state of a start is the one that its restart_state claims.
-    fn start_state(&mut self, event: &ChainEvent, data: &ActorStarted) -> Checked {
-        match (data.restart_state, self.state) {
-            (RestartStateKind::Reset, _) => initial_state(event, data, &mut self.unchecked),
-            (RestartStateKind::Resume, Some(state)) if state != data.state_hash => {
-                Err("it resumes another state than the last committed one".into())
-            }
-            (RestartStateKind::ResumeFrom, Some(_)) if !self.past_states.contains(&data.state_hash) => {
-                self.unchecked = Some(match self.past_states.len() {
-                    MAX_PAST_STATES.. => "a resume-from: the actor has had more states than are compared",
-                    _ if !self.whole => "a resume-from: the actor may have had that state in events that were not kept",
-                    _ => return Err("it resumes from a state that the actor never had".into()),
-                });
-                Ok(())
-            }
-            // A new actor may be made from the state of another; custom bytes are the parent's.
-            (RestartStateKind::Resume | RestartStateKind::ResumeFrom | RestartStateKind::Custom, _) => Ok(()),
-        }
-    }
-
-    fn install(&mut self, state: Digest) {
-        self.state = Some(state);
-        if self.past_states.len() < MAX_PAST_STATES {
-            self.past_states.insert(state);
-        }
     }
 
     fn call_begun(&mut self, message_id: Option<String>) -> Checked {
@@ -283,7 +239,7 @@ impl Structure {
             return Err("its message is not that of the call".into());
         }
         self.holds_state(data.old_state_hash)?;
-        self.install(data.new_state_hash);
+        self.states.install(data.new_state_hash);
         Ok(())
     }
 
@@ -361,7 +317,7 @@ impl Structure {
             return Err("the component is exchanged after the incarnation has failed".into());
         }
         self.holds_state(old)?;
-        self.install(new);
+        self.states.install(new);
         Ok(())
     }
 
@@ -370,11 +326,11 @@ impl Structure {
     }
 
     fn holds_state(&mut self, claimed: Digest) -> Checked {
-        match self.state {
+        match self.states.last {
             Some(state) if state != claimed => Err("its state hash is not that of the last committed state".into()),
             Some(_) => Ok(()),
             None => {
-                self.install(claimed);
+                self.states.install(claimed);
                 Ok(())
             }
         }
@@ -397,7 +353,7 @@ impl Structure {
         if (self.start.is_some() || self.ended.is_some()) && index.ended != self.ended {
             return differs("end");
         }
-        if self.state.is_some_and(|state| index.state != state) {
+        if self.states.last.is_some_and(|state| index.state != state) {
             return differs("state");
         }
         if !self.upgrades.matches(index) {
@@ -421,23 +377,6 @@ fn can_be(error: &ActorErrorData) -> Checked {
     let overflow = error.trap_code.as_deref() == Some("stack-overflow");
     if error.deterministic != (error.error.is_deterministic() && !overflow) {
         return Err("whether it is deterministic is not what follows from its kind".into());
-    }
-    Ok(())
-}
-
-/// With `reset` the state is that of the `initial_state` in the payload, or none.
-fn initial_state(event: &ChainEvent, data: &ActorStarted, unchecked: &mut Option<&'static str>) -> Checked {
-    if event.is_erased() {
-        *unchecked = Some("an initial state was erased: that the state hash is its hash was not checked");
-        return Ok(());
-    }
-    let field = match &event.payload {
-        Some(payload) => payload::field(payload.bytes(), "initial_state").map_err(|error| error.to_string())?,
-        None => None,
-    };
-    let state = field.map(payload::read_bin).transpose().map_err(|error| error.to_string())?;
-    if Digest::of_state(state) != data.state_hash {
-        return Err("its state hash is not that of the initial state".into());
     }
     Ok(())
 }

@@ -357,3 +357,35 @@ async fn what_others_answered_here_stays() {
     imported(&other, &bytes).await.unwrap();
     assert_eq!(other.answered("cli-1/1").await.unwrap().unwrap().actor, story.id);
 }
+
+#[test]
+fn seqs_that_no_chain_has_are_refused() {
+    let id = Story::new(1).id;
+    let zeros = "0".repeat(64);
+    let actor = |started: u64, ended: u64, head: u64, kept_from: u64| {
+        format!(
+            "{{\"id\":\"{id}\",\"parent\":null,\"name\":\"a\",\"manifest_path\":\"a.toml\",\"incarnation\":1,\
+            \"started\":{started},\"ended\":{ended},\"state\":\"{zeros}\",\"head_seq\":{head},\
+            \"head_hash\":\"{zeros}\",\"kept_from\":{kept_from},\"left_out\":[]}}"
+        )
+    };
+    let head = "{\"theater_bundle\":2,\"actors\":1,\"events\":0}";
+    for (started, ended, newest, kept_from) in
+        [(u64::MAX, 0, 9, 0), (0, 1 << 63, 9, 0), (0, 0, u64::MAX, 0), (0, 0, u64::MAX, u64::MAX)]
+    {
+        let actor = actor(started, ended, newest, kept_from);
+        let name = format!("actors/{id}/actor.json");
+        let bytes = archive(&[("bundle.json", head.as_bytes()), (&name, actor.as_bytes())]);
+        let error = bundle::check(&bytes[..]).unwrap_err().to_string();
+        assert!(error.contains("no chain has an event"), "{error}");
+    }
+    // Nor does a chain come so far.
+    for seq in [1 << 63, u64::MAX] {
+        let mut story = Story::new(1);
+        let mut event = story.start(RestartStateKind::Reset, None);
+        event.seq = seq;
+        event.hash = event.computed_hash();
+        let fault = theater_chain::Verifier::starting_at(seq).push(&event).unwrap_err();
+        assert_eq!((fault.seq, &*fault.reason), (seq, "no chain is as long as that"));
+    }
+}

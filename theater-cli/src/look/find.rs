@@ -6,7 +6,7 @@ use theater::chain::ActorEntry;
 use theater::{ChainStore, TheaterId};
 
 use super::declared::spec_ids;
-use super::record;
+use super::{record, render};
 use crate::failure::Failure;
 
 /// How many actors a message lists.
@@ -64,14 +64,14 @@ impl Actors {
         self.entries.iter().map(|actor| actor.head.seq + 1).sum()
     }
 
-    /// The names from the root down to an actor.
+    /// The names from the root down to an actor, as they are shown and written.
     pub(crate) fn path(&self, actor: &ActorEntry) -> String {
-        let mut names = vec![self.name(actor)];
+        let mut names = vec![render::plain_text(self.name(actor))];
         let mut parent = actor.index.parent;
         // A damaged record may hold a circle.
         while let Some(above) = parent.and_then(|id| self.by_id.get(&id)).filter(|_| names.len() < 1_000) {
             let above = &self.entries[*above];
-            names.push(self.name(above));
+            names.push(render::plain_text(self.name(above)));
             parent = above.index.parent;
         }
         names.reverse();

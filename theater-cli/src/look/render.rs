@@ -6,6 +6,8 @@ use rmpv::Value;
 use theater::ChainEvent;
 use theater::chain::document;
 
+use crate::output::steers;
+
 /// Longer values are cut.
 const MAX_VALUE: usize = 120;
 /// Longer lines are cut.
@@ -19,7 +21,7 @@ pub(crate) fn line(event: &ChainEvent) -> String {
         Err(error) => format!("(its data cannot be read: {error})"),
     };
     let erased = if event.is_erased() { "(payload erased) " } else { "" };
-    format!("{:>6}  {time}  {:<18} {erased}{}", event.seq, event.event_type, cut(&fields, MAX_LINE))
+    format!("{:>6}  {time}  {:<18} {erased}{}", event.seq, plain_text(&event.event_type), cut(&fields, MAX_LINE))
 }
 
 /// The last millisecond of the year 9999, beyond which there is no such text.
@@ -72,7 +74,7 @@ pub(super) fn cut(text: &str, max: usize) -> String {
 pub(super) fn plain_text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
+        if c.is_control() || steers(c) { out.extend(c.escape_default()) } else { out.push(c) }
     }
     out
 }

@@ -6,7 +6,7 @@ use theater::chain::{ActorReport, KeyFrom, Level, StoreReport, Trust, Verificati
 use theater_supervision_policy::DecisionAudit;
 
 use super::find::Actors;
-use super::{record, trust};
+use super::{record, render, trust};
 use crate::args::{VerifyArgs, VerifyLevel};
 use crate::failure::{Failure, Outcome, Status};
 use crate::output::Output;
@@ -78,7 +78,11 @@ fn print(out: &mut Output, report: &Report, level: VerifyLevel) -> std::io::Resu
         let id = actor.id.to_string();
         match &actor.fault {
             None => out.line(format_args!("ok     {path:<width$}  {}  {} events", &id[..8], actor.events))?,
-            Some(fault) => out.line(format_args!("FAULT  {path:<width$}  {}  {fault}", &id[..8]))?,
+            Some(fault) => out.line(format_args!(
+                "FAULT  {path:<width$}  {}  {}",
+                &id[..8],
+                render::plain_text(&fault.to_string())
+            ))?,
         }
     }
     let events: u64 = found.actors.iter().map(|actor| actor.events).sum();
@@ -111,7 +115,7 @@ fn print(out: &mut Output, report: &Report, level: VerifyLevel) -> std::io::Resu
         }
     }
     for sentence in &found.unchecked {
-        out.line(format_args!("not checked: {sentence}"))?;
+        out.line(format_args!("not checked: {}", render::plain_text(sentence)))?;
     }
     Ok(())
 }

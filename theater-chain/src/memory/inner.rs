@@ -1,75 +1,65 @@
-//! A store in memory.
+//! What a store in memory holds, and how a commit or an import changes it.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::ops::Bound;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::data::Data;
 use crate::{
-    ActorCheckpoint, ActorEntry, ActorIndex, ActorUpdate, Answered, ChainEvent, ChainStore, Commit, Digest,
-    DroppedEvents, Head, HeadLog, ImportPart, ImportParts, ImportedActor, LogEnd, LoggedHead, PAGE_BYTES, PassingState,
-    Payload, PendingMessage, StoreError, TheaterId, TreeUpdate,
+    ActorCheckpoint, ActorEntry, ActorIndex, ActorUpdate, Answered, ChainEvent, Commit, Digest, DroppedEvents, Head,
+    ImportPart, ImportedActor, LogEnd, LoggedHead, PassingState, Payload, PendingMessage, StoreError, TheaterId,
+    TreeUpdate,
 };
 
-/// A [`ChainStore`] that lasts as long as the process: for `ephemeral` actors and for tests.
 #[derive(Debug, Default)]
-pub struct MemoryStore {
-    max_events: Option<usize>,
-    inner: Mutex<Inner>,
-}
-
-#[derive(Debug, Default)]
-struct Inner {
-    actors: HashMap<TheaterId, Actor>,
+pub(super) struct Inner {
+    pub(super) actors: HashMap<TheaterId, Actor>,
     /// The actors in the order of their first events.
-    order: Vec<TheaterId>,
+    pub(super) order: Vec<TheaterId>,
     /// The children of each parent, in the same order.
-    children: HashMap<TheaterId, Vec<TheaterId>>,
-    states: HashMap<Digest, Bytes>,
-    passing: Passing,
+    pub(super) children: HashMap<TheaterId, Vec<TheaterId>>,
+    pub(super) states: HashMap<Digest, Bytes>,
+    pub(super) passing: Passing,
     /// How many states the last sweep left.
-    states_swept: usize,
-    components: HashMap<Digest, Bytes>,
-    manifests: HashMap<Digest, Bytes>,
+    pub(super) states_swept: usize,
+    pub(super) components: HashMap<Digest, Bytes>,
+    pub(super) manifests: HashMap<Digest, Bytes>,
     /// The payloads of the kept events and pending messages, and by how many they are held.
-    payloads: HashMap<Digest, (Payload, usize)>,
+    pub(super) payloads: HashMap<Digest, (Payload, usize)>,
     /// Pending messages by their age.
-    pending: BTreeMap<u64, PendingMessage>,
-    pending_ages: HashMap<String, u64>,
-    pending_next: u64,
+    pub(super) pending: BTreeMap<u64, PendingMessage>,
+    pub(super) pending_ages: HashMap<String, u64>,
+    pub(super) pending_next: u64,
     /// By message id, in the order of these.
-    answered: BTreeMap<String, Answered>,
+    pub(super) answered: BTreeMap<String, Answered>,
     /// Children that came without their chains.
-    left_out: HashSet<TheaterId>,
+    pub(super) left_out: HashSet<TheaterId>,
     /// By actor and key.
-    checkpoints: BTreeMap<(TheaterId, [u8; 32]), ActorCheckpoint>,
+    pub(super) checkpoints: BTreeMap<(TheaterId, [u8; 32]), ActorCheckpoint>,
     /// The commits of payloads that were erased.
-    erased: HashSet<Digest>,
-    log: Log,
+    pub(super) erased: HashSet<Digest>,
+    pub(super) log: Log,
 }
 
 /// The states that are there only while they are the newest of their actors.
 #[derive(Debug, Default)]
-struct Passing {
+pub(super) struct Passing {
     of: HashMap<TheaterId, Digest>,
     /// With how many actors have it.
     bytes: HashMap<Digest, (Bytes, usize)>,
 }
 
 impl Passing {
-    fn get(&self, hash: Digest) -> Option<&Bytes> {
+    pub(super) fn get(&self, hash: Digest) -> Option<&Bytes> {
         self.bytes.get(&hash).map(|(bytes, _)| bytes)
     }
 
-    fn put(&mut self, actor: TheaterId, hash: Digest, bytes: Bytes) {
+    pub(super) fn put(&mut self, actor: TheaterId, hash: Digest, bytes: Bytes) {
         self.of.insert(actor, hash);
         self.bytes.entry(hash).or_insert((bytes, 0)).1 += 1;
     }
 
-    fn take(&mut self, actor: TheaterId) -> Option<(Digest, Bytes)> {
+    pub(super) fn take(&mut self, actor: TheaterId) -> Option<(Digest, Bytes)> {
         let hash = self.of.remove(&actor)?;
         let (bytes, holders) = self.bytes.get_mut(&hash)?;
         let taken = bytes.clone();
@@ -83,15 +73,15 @@ impl Passing {
 
 /// The log of changed heads.
 #[derive(Debug, Default)]
-struct Log {
-    entries: Vec<LoggedHead>,
-    end: LogEnd,
+pub(super) struct Log {
+    pub(super) entries: Vec<LoggedHead>,
+    pub(super) end: LogEnd,
     /// Actors with events since the newest update.
-    changed: HashSet<TheaterId>,
+    pub(super) changed: HashSet<TheaterId>,
 }
 
 impl Log {
-    fn update(&mut self, update: TreeUpdate) {
+    pub(super) fn update(&mut self, update: TreeUpdate) {
         self.entries.extend(update.entries);
         self.end.tree = update.tree;
         self.end.heads.retain(|head| head.origin != update.head.origin);
@@ -101,183 +91,33 @@ impl Log {
 }
 
 #[derive(Debug)]
-struct Actor {
-    place: usize,
-    head: Head,
-    index: ActorIndex,
-    events: VecDeque<ChainEvent>,
+pub(super) struct Actor {
+    pub(super) place: usize,
+    pub(super) head: Head,
+    pub(super) index: ActorIndex,
+    pub(super) events: VecDeque<ChainEvent>,
     /// The messages that it answered, with the event that did, oldest first.
-    answers: VecDeque<(u64, String)>,
-}
-
-impl MemoryStore {
-    /// A store that keeps everything.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// A store that keeps the newest `max_events_per_actor` events of each chain, at least one.
-    /// With an event goes what only it needed: its payload, the state that it recorded and the
-    /// record of the message that it answered.
-    pub fn bounded(max_events_per_actor: usize) -> Self {
-        Self { max_events: Some(max_events_per_actor.max(1)), ..Self::default() }
-    }
-
-    /// A panic elsewhere leaves the maps whole: a commit checks before it changes anything.
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[async_trait]
-impl ChainStore for MemoryStore {
-    async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
-        let mut inner = self.lock();
-        let heads = commit.check(|actor| Ok(inner.actors.get(&actor).map(|actor| actor.head)))?;
-        inner.check_pending(&commit)?;
-        commit.check_tree(inner.log.entries.len() as u64)?;
-        let changed: Vec<TheaterId> = commit.actors.iter().map(|update| update.id).collect();
-        inner.apply(commit, &heads);
-        if let Some(max) = self.max_events {
-            inner.drop_old(&changed, max);
-        }
-        Ok(())
-    }
-
-    async fn actor(&self, actor: TheaterId) -> Result<Option<ActorEntry>, StoreError> {
-        Ok(self.lock().entry(actor))
-    }
-
-    async fn actors(&self, after: Option<TheaterId>, max: usize) -> Result<Vec<ActorEntry>, StoreError> {
-        let inner = self.lock();
-        let from = match after {
-            None => 0,
-            Some(id) => inner.actors.get(&id).map_or(inner.order.len(), |actor| actor.place + 1),
-        };
-        Ok(inner.order[from..].iter().take(max).filter_map(|id| inner.entry(*id)).collect())
-    }
-
-    async fn children(&self, parent: TheaterId, max: usize) -> Result<Vec<ActorEntry>, StoreError> {
-        let inner = self.lock();
-        let children = inner.children.get(&parent).map_or(&[][..], Vec::as_slice);
-        Ok(children.iter().rev().take(max).filter_map(|id| inner.entry(*id)).collect())
-    }
-
-    async fn events(&self, actor: TheaterId, from: u64, max: usize) -> Result<Vec<ChainEvent>, StoreError> {
-        let inner = self.lock();
-        let Some(actor) = inner.actors.get(&actor) else {
-            return Ok(Vec::new());
-        };
-        let skipped = from.saturating_sub(actor.first_kept());
-        let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
-        let mut bytes = 0;
-        let fits = |event: &&ChainEvent| {
-            let fits = bytes <= PAGE_BYTES;
-            bytes += event.content_len();
-            fits
-        };
-        Ok(actor.events.iter().skip(skipped).take(max).take_while(fits).cloned().collect())
-    }
-
-    async fn state(&self, hash: Digest) -> Result<Option<Bytes>, StoreError> {
-        Ok(self.lock().state(hash))
-    }
-
-    async fn component(&self, digest: Digest) -> Result<Option<Bytes>, StoreError> {
-        Ok(self.lock().components.get(&digest).cloned())
-    }
-
-    async fn manifest(&self, digest: Digest) -> Result<Option<Bytes>, StoreError> {
-        Ok(self.lock().manifests.get(&digest).cloned())
-    }
-
-    async fn pending(&self, receiver: Option<TheaterId>, max: usize) -> Result<Vec<PendingMessage>, StoreError> {
-        let inner = self.lock();
-        let wanted = inner.pending.values().filter(|message| receiver.is_none_or(|id| id == message.receiver));
-        let with_payload = |message: &PendingMessage| {
-            let payload = inner.payloads.get(&message.payload_commit).map(|(payload, _)| payload.clone());
-            PendingMessage { payload, ..message.clone() }
-        };
-        Ok(wanted.take(max).map(with_payload).collect())
-    }
-
-    async fn answered(&self, message_id: &str) -> Result<Option<Answered>, StoreError> {
-        Ok(self.lock().answered.get(message_id).cloned())
-    }
-
-    async fn kept_from(&self, actor: TheaterId) -> Result<u64, StoreError> {
-        Ok(self.lock().actors.get(&actor).map_or(0, Actor::first_kept))
-    }
-
-    async fn forgets(&self, _: TheaterId) -> Result<bool, StoreError> {
-        Ok(self.max_events.is_some())
-    }
-
-    async fn answers(&self, after: Option<&str>, max: usize) -> Result<Vec<Answered>, StoreError> {
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let inner = self.lock();
-        Ok(inner.answered.range::<str, _>((from, Bound::Unbounded)).take(max).map(|(_, found)| found.clone()).collect())
-    }
-
-    async fn is_left_out(&self, actor: TheaterId) -> Result<bool, StoreError> {
-        Ok(self.lock().left_out.contains(&actor))
-    }
-
-    async fn checkpoints(&self, actor: TheaterId) -> Result<Vec<ActorCheckpoint>, StoreError> {
-        let of_actor = (actor, [u8::MIN; 32])..=(actor, [u8::MAX; 32]);
-        Ok(self.lock().checkpoints.range(of_actor).map(|(_, found)| found.clone()).collect())
-    }
-
-    async fn import(&self, parts: ImportParts) -> Result<(), StoreError> {
-        // All of it is held, as everything is in this store; so an error among them changes nothing.
-        let parts = parts.collect::<Result<Vec<_>, _>>()?;
-        let mut inner = self.lock();
-        inner.check_import(&parts)?;
-        inner.apply_import(parts);
-        Ok(())
-    }
-
-    fn head_log(&self) -> Option<&dyn HeadLog> {
-        Some(self)
-    }
-}
-
-#[async_trait]
-impl HeadLog for MemoryStore {
-    async fn end(&self) -> Result<LogEnd, StoreError> {
-        Ok(self.lock().log.end.clone())
-    }
-
-    async fn entries(&self, from: u64, max: usize) -> Result<Vec<LoggedHead>, StoreError> {
-        let skipped = usize::try_from(from).unwrap_or(usize::MAX);
-        Ok(self.lock().log.entries.iter().skip(skipped).take(max).copied().collect())
-    }
-
-    async fn unlogged(&self) -> Result<Vec<LoggedHead>, StoreError> {
-        let inner = self.lock();
-        let head = |id: &TheaterId| Some(LoggedHead { actor: *id, head: inner.actors.get(id)?.head });
-        Ok(inner.log.changed.iter().filter_map(head).collect())
-    }
+    pub(super) answers: VecDeque<(u64, String)>,
 }
 
 impl Actor {
-    fn first_kept(&self) -> u64 {
+    pub(super) fn first_kept(&self) -> u64 {
         self.events.front().map_or(0, |event| event.seq)
     }
 }
 
 impl Inner {
-    fn entry(&self, id: TheaterId) -> Option<ActorEntry> {
+    pub(super) fn entry(&self, id: TheaterId) -> Option<ActorEntry> {
         let actor = self.actors.get(&id)?;
         Some(ActorEntry { id, head: actor.head, index: actor.index.clone() })
     }
 
-    fn check_pending(&self, commit: &Commit) -> Result<(), StoreError> {
+    pub(super) fn check_pending(&self, commit: &Commit) -> Result<(), StoreError> {
         let here: HashSet<Digest> = commit.events.iter().filter_map(|(_, event)| event.payload_commit).collect();
         commit.check_pending(|wanted| Ok(here.contains(&wanted) || self.payloads.contains_key(&wanted)))
     }
 
-    fn apply(&mut self, commit: Commit, heads: &[Head]) {
+    pub(super) fn apply(&mut self, commit: Commit, heads: &[Head]) {
         for (update, head) in commit.actors.into_iter().zip(heads) {
             self.place(update, *head);
         }
@@ -308,11 +148,11 @@ impl Inner {
         }
     }
 
-    fn state(&self, hash: Digest) -> Option<Bytes> {
+    pub(super) fn state(&self, hash: Digest) -> Option<Bytes> {
         self.states.get(&hash).or_else(|| self.passing.get(hash)).cloned()
     }
 
-    fn pass(&mut self, PassingState { actor, before_stays, now }: PassingState) {
+    pub(super) fn pass(&mut self, PassingState { actor, before_stays, now }: PassingState) {
         if let Some((hash, bytes)) = self.passing.take(actor)
             && before_stays
         {
@@ -324,7 +164,7 @@ impl Inner {
     }
 
     /// Drops old events with the payloads and states that only they needed.
-    fn prune(&mut self, DroppedEvents { actor, kept_from, states }: DroppedEvents) {
+    pub(super) fn prune(&mut self, DroppedEvents { actor, kept_from, states }: DroppedEvents) {
         let Some(actor) = self.actors.get_mut(&actor) else { return };
         let old = actor.events.partition_point(|event| event.seq < kept_from);
         let released: Vec<Digest> = actor.events.drain(..old).filter_map(|event| event.payload_commit).collect();
@@ -332,7 +172,7 @@ impl Inner {
         states.iter().for_each(|state| drop(self.states.remove(state)));
     }
 
-    fn erase(&mut self, payloads: &[Digest]) {
+    pub(super) fn erase(&mut self, payloads: &[Digest]) {
         if payloads.is_empty() {
             return;
         }
@@ -346,7 +186,7 @@ impl Inner {
     }
 
     /// Enters an actor, or what is new of one.
-    fn place(&mut self, update: ActorUpdate, head: Head) {
+    pub(super) fn place(&mut self, update: ActorUpdate, head: Head) {
         self.log.changed.insert(update.id);
         match self.actors.get_mut(&update.id) {
             Some(actor) => {
@@ -365,7 +205,7 @@ impl Inner {
         }
     }
 
-    fn push(&mut self, id: TheaterId, mut event: ChainEvent) {
+    pub(super) fn push(&mut self, id: TheaterId, mut event: ChainEvent) {
         // A copy that comes from elsewhere stays erased.
         if event.payload_commit.is_some_and(|commit| self.erased.contains(&commit)) {
             event.payload = None;
@@ -378,14 +218,14 @@ impl Inner {
         }
     }
 
-    fn add_answered(&mut self, answered: Answered) {
+    pub(super) fn add_answered(&mut self, answered: Answered) {
         if let Some(actor) = self.actors.get_mut(&answered.actor) {
             actor.answers.push_back((answered.seq, answered.message_id.clone()));
         }
         self.answered.insert(answered.message_id.clone(), answered);
     }
 
-    fn check_import(&self, parts: &[ImportPart]) -> Result<(), StoreError> {
+    pub(super) fn check_import(&self, parts: &[ImportPart]) -> Result<(), StoreError> {
         let mut open: Option<(&ImportedActor, Option<Head>)> = None;
         for part in parts {
             match part {
@@ -409,7 +249,7 @@ impl Inner {
         open.map_or(Ok(()), |(actor, head)| actor.complete(head))
     }
 
-    fn apply_import(&mut self, parts: Vec<ImportPart>) {
+    pub(super) fn apply_import(&mut self, parts: Vec<ImportPart>) {
         let mut open = None;
         for part in parts {
             match part {
@@ -448,11 +288,11 @@ impl Inner {
         }
     }
 
-    fn hold(&mut self, payload: &Payload) {
+    pub(super) fn hold(&mut self, payload: &Payload) {
         self.payloads.entry(payload.commit()).or_insert_with(|| (payload.clone(), 0)).1 += 1;
     }
 
-    fn release(&mut self, commit: Digest) {
+    pub(super) fn release(&mut self, commit: Digest) {
         if let Some((_, holders)) = self.payloads.get_mut(&commit) {
             *holders -= 1;
             if *holders == 0 {
@@ -461,7 +301,7 @@ impl Inner {
         }
     }
 
-    fn add_pending(&mut self, mut message: PendingMessage) {
+    pub(super) fn add_pending(&mut self, mut message: PendingMessage) {
         if self.pending_ages.contains_key(&message.message_id) {
             return;
         }
@@ -478,7 +318,7 @@ impl Inner {
         self.pending_next += 1;
     }
 
-    fn remove_pending(&mut self, message_id: &str) {
+    pub(super) fn remove_pending(&mut self, message_id: &str) {
         let removed = self.pending_ages.remove(message_id).and_then(|age| self.pending.remove(&age));
         if let Some(message) = removed {
             self.release(message.payload_commit);
@@ -486,7 +326,7 @@ impl Inner {
     }
 
     /// Drops the oldest events of these chains over the bound, and what only they needed.
-    fn drop_old(&mut self, changed: &[TheaterId], max: usize) {
+    pub(super) fn drop_old(&mut self, changed: &[TheaterId], max: usize) {
         let mut released = Vec::new();
         for id in changed {
             let Some(actor) = self.actors.get_mut(id) else {
@@ -517,7 +357,7 @@ impl Inner {
     }
 
     /// Keeps the states that an index entry or a kept event names.
-    fn sweep_states(&mut self) {
+    pub(super) fn sweep_states(&mut self) {
         let mut named = HashSet::new();
         for actor in self.actors.values() {
             named.insert(actor.index.state);
