@@ -38,6 +38,10 @@ pub(crate) struct RunArgs {
     /// Without it such a record is refused. `theater verify` it before, with the old key (--key).
     #[arg(long)]
     pub(crate) sign_anew: bool,
+    /// Restart a root that failed with its last committed state. Without it a folder
+    /// whose root has failed is refused. One that ended well stays ended.
+    #[arg(long)]
+    pub(crate) restart_failed: bool,
     #[command(flatten)]
     pub(crate) cache: CacheArgs,
 }

@@ -64,7 +64,7 @@ async fn tree(
     let builder = builder.store(store).host_key(host_key::read_or_make(&dir)?);
     let runtime = if args.sign_anew { builder.sign_anew().build()? } else { builder.build()? };
     let socket = Socket::serve(&dir, &runtime);
-    let outcome = match start(&runtime, manifest, &mut signals, &dir).await? {
+    let outcome = match start(&runtime, manifest, &mut signals, &dir, args.restart_failed).await? {
         Some(root) => {
             if !quiet {
                 announce(&runtime, &root, &dir);
@@ -86,8 +86,9 @@ async fn start(
     manifest: ManifestConfig,
     signals: &mut Signals,
     dir: &Path,
+    restart_failed: bool,
 ) -> Result<Option<ActorHandle>, Failure> {
-    if let Some(root) = resume::resume(runtime, &manifest, dir).await? {
+    if let Some(root) = resume::resume(runtime, &manifest, dir, restart_failed).await? {
         return Ok(Some(root));
     }
     let mut starting = pin!(runtime.spawn_actor(manifest));

@@ -13,12 +13,15 @@ use crate::output::say;
 
 /// Has the recorded tree go on. `None`: nothing is recorded there yet.
 ///
+/// `restart_failed`: also where its root failed, which then begins its next incarnation.
+///
 /// # Errors
 /// The tree has ended for good, or cannot go on.
 pub(super) async fn resume(
     runtime: &TheaterRuntime,
     manifest: &ManifestConfig,
     dir: &Path,
+    restart_failed: bool,
 ) -> Result<Option<ActorHandle>, Failure> {
     let recovered = runtime.recover().await?;
     let store = runtime.store();
@@ -28,6 +31,13 @@ pub(super) async fn resume(
     let reason = if recovered.roots.contains(&root.id) { None } else { Some(handle.ended().await) };
     let reason = reason.transpose().map_err(|error| Failure::of(&error))?;
     let stopped = matches!(reason, Some(ExitReason::Shutdown | ExitReason::Killed(KillCause::Host)));
+    let failed = reason.as_ref().filter(|reason| !stopped && !reason.is_normal());
+    if let Some(failed) = failed.filter(|_| restart_failed) {
+        say(format_args!("restarting {name} {}, which {failed}", root.id));
+        differs(&**store, &root, manifest).await?;
+        runtime.restart_actor(root.id, RestartFrom::Resume).await?;
+        return Ok(Some(handle));
+    }
     if let Some(root) = recovered.roots.first().filter(|_| !stopped) {
         let Some(entry) = store.actor(*root).await? else { return Ok(None) };
         say(format_args!("resuming {} {root}, which was running: {}", entry.index.name, counted(&recovered)));
@@ -35,8 +45,9 @@ pub(super) async fn resume(
         return Ok(Some(runtime.handle(*root)));
     }
     if let Some(reason) = reason.filter(|_| !stopped) {
+        let restart = if reason.is_normal() { "" } else { "--restart-failed restarts it with its last state; or " };
         return Err(Failure::new(format!("{} holds the record of {name} {}, which {reason}", dir.display(), root.id))
-            .help("name another folder with --data DIR, or remove this one with its record"));
+            .help(format!("{restart}name another folder with --data DIR, or remove this one with its record")));
     }
     say(format_args!("resuming {name} {}, which was stopped", root.id));
     differs(&**store, &root, manifest).await?;

@@ -95,6 +95,24 @@ fn a_folder_that_holds_a_tree_is_resumed() {
 }
 
 #[test]
+fn a_root_that_failed_is_restarted_where_that_is_asked_for() {
+    let place = Place::with(&["counter"]);
+    place.write("requests", "inc\ncrash\n");
+    let send = ["run", "counter.toml", "--send", "requests", "--keep"];
+    assert_eq!(place.theater(&send).status, Some(1));
+    let refused = place.theater(&send);
+    assert_eq!(refused.status, Some(2), "{refused:?}");
+    assert!(refused.err.contains("asked to crash at 1") && refused.err.contains("--restart-failed"), "{refused:?}");
+    place.write("requests", "inc\n");
+    let again = place.theater(&["run", "counter.toml", "--send", "requests", "--restart-failed"]);
+    assert_eq!((again.status, again.out.as_str()), (Some(0), "2\n"), "{again:?}");
+    assert!(again.err.contains("restarting counter") && again.err.contains("asked to crash at 1"), "{again:?}");
+    place.yes(&["verify"]);
+    // Since then it was stopped in order.
+    assert_eq!(place.yes(&["run", "counter.toml", "--send", "requests"]), "3\n");
+}
+
+#[test]
 fn a_folder_in_use_is_refused() {
     let place = Place::with(&["counter"]);
     let mut running = place.start(&["run", "counter.toml", "--send", "-", "--data", "data"]);
