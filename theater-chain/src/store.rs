@@ -71,6 +71,12 @@ pub trait ChainStore: Send + Sync + 'static {
         Ok(0)
     }
 
+    /// How many states of an actor the store dropped or was not given since others followed them, so
+    /// that no more than these may be missing; `None`: it is not known, as of a chain from elsewhere.
+    async fn thinned(&self, _actor: TheaterId) -> Result<Option<u64>, StoreError> {
+        Ok(None)
+    }
+
     /// Whether the store drops old events of this chain by itself, as one in memory may: then nothing
     /// in the chain says so. Elsewhere a [`pruned`](crate::data::Pruned) does.
     async fn forgets(&self, _actor: TheaterId) -> Result<bool, StoreError> {
@@ -248,6 +254,8 @@ pub struct PassingState {
     /// Whether the one that the store has of it, if it has one, stays for good; otherwise it is
     /// dropped, while another actor's with the same bytes is not.
     pub before_stays: bool,
+    /// How many others of it this batch leaves out, since each was followed by another one in it.
+    pub left_out: u64,
     /// The one in its place.
     pub now: Option<(Digest, Bytes)>,
 }

@@ -252,9 +252,9 @@ impl Appender {
         self.states.add(connection, hash, bytes)
     }
 
-    /// Has the state of an actor that would go with the next one stay.
-    pub(crate) fn keep_passing(&mut self, connection: &Connection, n: i64) -> rusqlite::Result<()> {
-        passing::keep(connection, &mut self.states, n)
+    /// Before events of an actor come from elsewhere.
+    pub(crate) fn import_states(&mut self, connection: &Connection, n: i64) -> rusqlite::Result<()> {
+        passing::import(connection, &mut self.states, n)
     }
 
     pub(crate) fn write_component(

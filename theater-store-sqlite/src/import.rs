@@ -87,7 +87,7 @@ impl Import<'_> {
             None => self.appender.new_actor(),
         };
         self.leave_out(&actor).map_err(store_error)?;
-        self.appender.keep_passing(self.connection, n).map_err(store_error)?;
+        self.appender.import_states(self.connection, n).map_err(store_error)?;
         self.open = Some(Open { actor, n, head: expected, position: known.map(|known| known.position) });
         Ok(())
     }

@@ -142,9 +142,10 @@ CREATE TABLE checkpoints (              -- what hosts signed of chains that came
 ",
     "
 CREATE TABLE passing (                  -- large states that are there until the next of the actor
-    actor INTEGER PRIMARY KEY,          -- actors.n
-    hash  BLOB NOT NULL,
-    bytes BLOB NOT NULL
+    actor   INTEGER PRIMARY KEY,        -- actors.n
+    hash    BLOB,                       -- NULL: the newest state is in states, or there is none
+    bytes   BLOB,
+    thinned INTEGER                     -- how many such are gone; NULL: the chain came from elsewhere
 ) STRICT;
 CREATE INDEX passing_by_hash ON passing (hash);
 ",

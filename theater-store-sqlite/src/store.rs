@@ -12,6 +12,7 @@ use theater_chain::{
 
 use crate::error::store_error;
 use crate::folder::{self, LockedFolder};
+use crate::passing;
 use crate::readers::Readers;
 use crate::writer::Writer;
 use crate::{events, import, messages, rows, schema};
@@ -166,6 +167,10 @@ impl ChainStore for SqliteStore {
 
     fn head_log(&self) -> Option<&dyn HeadLog> {
         Some(self)
+    }
+
+    async fn thinned(&self, actor: TheaterId) -> Result<Option<u64>, StoreError> {
+        self.readers.read(move |reader| passing::thinned(&reader.connection, actor).map_err(store_error)).await
     }
 
     async fn kept_from(&self, actor: TheaterId) -> Result<u64, StoreError> {

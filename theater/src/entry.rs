@@ -117,14 +117,18 @@ pub(crate) fn merged(entries: Vec<Entry>) -> Commit {
         if let Some(change) = extras.passing {
             let place = *passing.entry(entry.actor).or_insert_with(|| {
                 let before_stays = matches!(change, Passing::Stays);
-                commit.passing.push(PassingState { actor: entry.actor, before_stays, now: None });
+                commit.passing.push(PassingState { actor: entry.actor, before_stays, left_out: 0, now: None });
                 commit.passing.len() - 1
             });
-            let of_actor = &mut commit.passing[place].now;
-            match change {
-                Passing::Stays => commit.states.extend(of_actor.take()),
-                Passing::Is(hash, bytes) => *of_actor = Some((hash, bytes)),
-                Passing::Goes => *of_actor = None,
+            let of_actor = &mut commit.passing[place];
+            let before = of_actor.now.take();
+            if let Passing::Stays = change {
+                commit.states.extend(before);
+            } else {
+                of_actor.left_out += u64::from(before.is_some());
+            }
+            if let Passing::Is(hash, bytes) = change {
+                of_actor.now = Some((hash, bytes));
             }
         }
         commit.states.extend(extras.states);

@@ -60,6 +60,10 @@ impl ChainStore for Records {
         self.0.journal.store(false).answered(message_id).await
     }
 
+    async fn thinned(&self, actor: TheaterId) -> Result<Option<u64>, StoreError> {
+        find_store(&self.0, actor).await?.thinned(actor).await
+    }
+
     async fn kept_from(&self, actor: TheaterId) -> Result<u64, StoreError> {
         find_store(&self.0, actor).await?.kept_from(actor).await
     }

@@ -149,6 +149,25 @@ async fn exported(store: &Arc<dyn ChainStore>, actor: TheaterId) {
     assert!(replay.is_ok() && replay.unreplayed.is_empty(), "{replay:?}");
 }
 
+/// A small state that another one followed must be there, too.
+#[tokio::test]
+async fn a_small_state_is_missed() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::with(&["rogue"], builder().store(SqliteStore::open(folder.path()).unwrap()));
+    let actor = world.spawn("rogue").await;
+    for order in ["calls", "big-state 9000", "calls", "calls", "big-state 7", "calls"] {
+        world.ask(&actor, order).await;
+    }
+    assert_eq!(thinned(&**world.runtime.store()).await, 3);
+    let (_, hash) = states(&world, actor.id()).await[1];
+    let raw = rusqlite::Connection::open(folder.path().join("theater.db")).unwrap();
+    assert_eq!(raw.execute("DELETE FROM states WHERE hash = ?", [hash.as_bytes()]).unwrap(), 1);
+    let report = Verification::new(Level::Full).store(&**world.runtime.store(), &mut |_| {}).await.unwrap();
+    let Some(fault) = report.actors[0].fault.as_ref() else { panic!("{report:?}") };
+    assert_eq!(fault.reason, "4 of its states are not in the store, and only 3 of them went since others followed");
+    world.runtime.shutdown().await.unwrap();
+}
+
 /// A state that must be there and is not is a fault.
 #[tokio::test]
 async fn a_state_that_must_stay_is_missed() {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use bytes::Bytes;
 
+use super::passing::Passing;
 use crate::data::Data;
 use crate::{
     ActorCheckpoint, ActorEntry, ActorIndex, ActorUpdate, Answered, ChainEvent, Commit, Digest, DroppedEvents, Head,
@@ -39,36 +40,6 @@ pub(super) struct Inner {
     /// The commits of payloads that were erased.
     pub(super) erased: HashSet<Digest>,
     pub(super) log: Log,
-}
-
-/// The states that are there only while they are the newest of their actors.
-#[derive(Debug, Default)]
-pub(super) struct Passing {
-    of: HashMap<TheaterId, Digest>,
-    /// With how many actors have it.
-    bytes: HashMap<Digest, (Bytes, usize)>,
-}
-
-impl Passing {
-    pub(super) fn get(&self, hash: Digest) -> Option<&Bytes> {
-        self.bytes.get(&hash).map(|(bytes, _)| bytes)
-    }
-
-    pub(super) fn put(&mut self, actor: TheaterId, hash: Digest, bytes: Bytes) {
-        self.of.insert(actor, hash);
-        self.bytes.entry(hash).or_insert((bytes, 0)).1 += 1;
-    }
-
-    pub(super) fn take(&mut self, actor: TheaterId) -> Option<(Digest, Bytes)> {
-        let hash = self.of.remove(&actor)?;
-        let (bytes, holders) = self.bytes.get_mut(&hash)?;
-        let taken = bytes.clone();
-        *holders -= 1;
-        if *holders == 0 {
-            self.bytes.remove(&hash);
-        }
-        Some((hash, taken))
-    }
 }
 
 /// The log of changed heads.
@@ -145,21 +116,6 @@ impl Inner {
         self.erase(&commit.erased);
         for dropped in commit.dropped {
             self.prune(dropped);
-        }
-    }
-
-    pub(super) fn state(&self, hash: Digest) -> Option<Bytes> {
-        self.states.get(&hash).or_else(|| self.passing.get(hash)).cloned()
-    }
-
-    pub(super) fn pass(&mut self, PassingState { actor, before_stays, now }: PassingState) {
-        if let Some((hash, bytes)) = self.passing.take(actor)
-            && before_stays
-        {
-            self.states.insert(hash, bytes);
-        }
-        if let Some((hash, bytes)) = now {
-            self.passing.put(actor, hash, bytes);
         }
     }
 
@@ -263,7 +219,8 @@ impl Inner {
                     waiting.iter().for_each(|message_id| self.remove_pending(message_id));
                     self.left_out.remove(&entry.id);
                     self.left_out.extend(left_out.into_iter().filter(|id| !self.actors.contains_key(id)));
-                    self.pass(PassingState { actor: entry.id, before_stays: true, now: None });
+                    self.pass(PassingState { actor: entry.id, before_stays: true, left_out: 0, now: None });
+                    self.passing.thinned.insert(entry.id, None);
                     self.place(ActorUpdate { id: entry.id, expected, index: entry.index }, entry.head);
                 }
                 ImportPart::Events(events) => {

@@ -1,6 +1,7 @@
 //! A store in memory.
 
 mod inner;
+mod passing;
 
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -118,6 +119,10 @@ impl ChainStore for MemoryStore {
 
     async fn kept_from(&self, actor: TheaterId) -> Result<u64, StoreError> {
         Ok(self.lock().actors.get(&actor).map_or(0, Actor::first_kept))
+    }
+
+    async fn thinned(&self, actor: TheaterId) -> Result<Option<u64>, StoreError> {
+        Ok(self.lock().passing.thinned.get(&actor).copied().unwrap_or(Some(0)))
     }
 
     async fn forgets(&self, _: TheaterId) -> Result<bool, StoreError> {

@@ -47,7 +47,15 @@ impl Named {
         // In an order that does not change.
         let mut unneeded: Vec<Digest> = self.0.into_iter().collect();
         unneeded.sort_unstable_by_key(|state| state.0);
-        Ok(unneeded)
+        // Large ones may have gone before.
+        let mut there = Vec::with_capacity(unneeded.len());
+        let mut rest = &unneeded[..];
+        while !rest.is_empty() {
+            let found = store.states(rest).await?;
+            there.extend(rest.iter().zip(&found).filter(|(_, bytes)| bytes.is_some()).map(|(state, _)| *state));
+            rest = &rest[found.len().clamp(1, rest.len())..];
+        }
+        Ok(there)
     }
 }
 

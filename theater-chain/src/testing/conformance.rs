@@ -32,6 +32,7 @@ pub async fn conformance(make: impl Fn() -> Arc<dyn ChainStore>) {
     the_log_of_heads_only_grows(make()).await;
     what_is_dropped_is_gone(make()).await;
     passing::a_passing_state_goes_with_the_next(make()).await;
+    passing::what_passes_is_counted(make()).await;
     passing::actors_hold_passing_states_for_themselves(make()).await;
     passing::a_refused_batch_leaves_the_passing_state(make()).await;
     passing::an_import_leaves_the_passing_state(make()).await;

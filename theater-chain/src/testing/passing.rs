@@ -33,7 +33,7 @@ async fn passes(store: &dyn ChainStore, story: &mut Story, n: u8) {
 /// An event that says that the newest state stays, committed.
 async fn stays(store: &dyn ChainStore, story: &mut Story) {
     story.append(&InstanceDropped { reason: DropReason::Parked }, &[]);
-    story.batch().passing = vec![PassingState { actor: story.id, before_stays: true, now: None }];
+    story.batch().passing = vec![PassingState { actor: story.id, before_stays: true, left_out: 0, now: None }];
     store.commit(story.commit()).await.unwrap();
 }
 
@@ -48,7 +48,7 @@ pub(super) async fn a_passing_state_goes_with_the_next(store: Arc<dyn ChainStore
     store.commit(story.commit()).await.unwrap();
     assert!(has(&*store, 3).await);
     story.commit_state(None, b"small");
-    story.batch().passing = vec![PassingState { actor: story.id, before_stays: false, now: None }];
+    story.batch().passing = vec![PassingState { actor: story.id, before_stays: false, left_out: 0, now: None }];
     store.commit(story.commit()).await.unwrap();
     assert!(!has(&*store, 3).await);
     // The same again, and one that the store has already since it stays.
@@ -68,6 +68,35 @@ pub(super) async fn a_passing_state_goes_with_the_next(store: Arc<dyn ChainStore
     let report = verify_store(&*store, Level::Full, &mut |_| ()).await.unwrap();
     assert!(report.ok, "{report:?}");
     assert_eq!(report.actors[0].thinned, 3, "{report:?}");
+    // 3 went three times as well, and is there since it stays.
+    assert_eq!(store.thinned(story.id).await.unwrap(), Some(6));
+}
+
+/// What is left out of a batch is counted with what is dropped, so that no other state can be missing.
+pub(super) async fn what_passes_is_counted(store: Arc<dyn ChainStore>) {
+    let mut story = started(&*store, 1).await;
+    assert_eq!(store.thinned(story.id).await.unwrap(), Some(0));
+    passes(&*store, &mut story, 1).await;
+    for n in [2, 3, 4] {
+        story.call(None);
+        story.pass_state(&large(n));
+    }
+    store.commit(story.commit()).await.unwrap();
+    assert!(!has(&*store, 3).await && has(&*store, 4).await);
+    assert_eq!(store.thinned(story.id).await.unwrap(), Some(3));
+    let report = verify_store(&*store, Level::Full, &mut |_| ()).await.unwrap();
+    assert_eq!((report.ok, report.actors[0].thinned), (true, 3), "{report:?}");
+    // One that was small, and should be there.
+    stays(&*store, &mut story).await;
+    story.call(None);
+    let missed = story.commit_state(None, b"never stored");
+    story.batch().states.clear();
+    story.call(None);
+    story.commit_state(None, b"small again");
+    store.commit(story.commit()).await.unwrap();
+    let report = verify_store(&*store, Level::Full, &mut |_| ()).await.unwrap();
+    let fault = report.actors[0].fault.as_ref().unwrap();
+    assert!(fault.reason.contains("4 of its states are not in the store") && fault.seq > missed.seq, "{fault}");
 }
 
 /// Actors may have the same state: each holds it for itself.
@@ -107,7 +136,7 @@ pub(super) async fn a_refused_batch_leaves_the_passing_state(store: Arc<dyn Chai
     story.pass_state(&large(2));
     let commit = story.commit();
     let mut of_nobody = commit.clone();
-    of_nobody.passing.push(PassingState { actor: other, before_stays: true, now: None });
+    of_nobody.passing.push(PassingState { actor: other, before_stays: true, left_out: 0, now: None });
     let mut twice = commit.clone();
     twice.passing.extend(commit.passing.clone());
     let mut elsewhere = commit.clone();
@@ -135,6 +164,7 @@ pub(super) async fn an_import_leaves_the_passing_state(store: Arc<dyn ChainStore
     (story.stored, *story.batch()) = (story.head, Default::default());
     passes(&*store, &mut story, 3).await;
     passes(&*store, &mut story, 4).await;
+    assert_eq!(store.thinned(story.id).await.unwrap(), None, "of what comes from elsewhere it is not known");
     assert!(has(&*store, 1).await && has(&*store, 2).await && !has(&*store, 3).await && has(&*store, 4).await);
     let report = verify_store(&*store, Level::Full, &mut |_| ()).await.unwrap();
     assert!(report.ok, "{report:?}");

@@ -221,8 +221,10 @@ impl Story {
     pub fn pass_state(&mut self, state: &[u8]) -> ChainEvent {
         let event = self.commit_state(None, state);
         let now = self.batch.states.pop();
-        let before_stays = self.batch.passing.pop().is_some_and(|passing| passing.before_stays);
-        self.batch.passing.push(PassingState { actor: self.id, before_stays, now });
+        let before = self.batch.passing.pop();
+        let before_stays = before.as_ref().is_some_and(|before| before.before_stays);
+        let left_out = before.map_or(0, |before| before.left_out + u64::from(before.now.is_some()));
+        self.batch.passing.push(PassingState { actor: self.id, before_stays, left_out, now });
         event
     }
 

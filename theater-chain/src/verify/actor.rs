@@ -239,6 +239,16 @@ impl ActorCheck<'_> {
                 return at_head(&reason);
             }
         }
+        let thinned = self.full.as_ref().map_or(0, |full| full.states.thinned());
+        if thinned > 0
+            && let Some(said) = store.thinned(entry.id).await?
+            && thinned > said
+        {
+            let reason = format!(
+                "{thinned} of its states are not in the store, and only {said} of them went since others followed"
+            );
+            return at_head(&reason);
+        }
         // Events past the head are right if they came since the entry was read, with a newer head.
         let beyond = match store.events(entry.id, self.links.next_seq(), 1).await {
             Err(StoreError::Damaged(reason)) => return Ok(Err(self.fault(reason))),
