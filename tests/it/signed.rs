@@ -98,7 +98,9 @@ async fn a_log_that_was_changed_is_not_continued() {
     raw.execute("UPDATE head_log_end SET peaks = zeroblob(length(peaks))", []).unwrap();
     drop(raw);
     let world = run();
-    let _ = world.try_spawn("counter").await;
-    let refused = world.runtime.flush().await.unwrap_err().to_string();
-    assert!(refused.contains("the end of the log of heads is not the one that was signed"), "{refused}");
+    let refused = world.try_spawn("counter").await.unwrap_err().to_string();
+    assert!(refused.contains("is not the one that this host signed: the end of the log of heads"), "{refused}");
+    let refused = world.runtime.recover().await.unwrap_err().to_string();
+    assert!(refused.contains("is not the one that this host signed"), "{refused}");
+    world.runtime.flush().await.unwrap_err();
 }

@@ -25,7 +25,7 @@ pub async fn newest<T: Send>(
         while next < end {
             let page = store.events(actor, next, usize::try_from(end - next).unwrap_or(usize::MAX)).await?;
             let Some(last) = page.last() else { break };
-            next = last.seq + 1;
+            next = last.seq.saturating_add(1);
             // A store that dropped events begins with the first one that it kept.
             found = page.iter().rev().filter(|event| event.seq < end).find_map(&mut pick).or(found);
         }

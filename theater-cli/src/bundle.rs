@@ -40,7 +40,10 @@ pub(crate) fn export(args: &ExportArgs) -> Outcome {
         if key.is_some() {
             prove::verified(&store, &chosen, key.as_ref()).await?;
         }
-        let bar = progress("exporting", chosen.iter().map(|actor| actor.head.seq + 1).sum());
+        let bar = progress(
+            "exporting",
+            chosen.iter().fold(0, |events: u64, actor| events.saturating_add(actor.head.seq + 1)),
+        );
         let chosen: Vec<TheaterId> = chosen.into_iter().map(|actor| actor.id).collect();
         let mut out = BufWriter::new(&mut file);
         let exported =

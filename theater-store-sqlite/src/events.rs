@@ -253,7 +253,7 @@ const PAYLOAD_AT: usize = 11;
 
 /// From the columns `actor, seq, previous`.
 fn place(row: &Row<'_>) -> rusqlite::Result<Place> {
-    Ok(Place { actor: row.get(0)?, seq: rows::unsigned(row, 1)?, previous: row.get(2)? })
+    Ok(Place { actor: row.get(0)?, seq: rows::bits(row, 1)?, previous: row.get(2)? })
 }
 
 /// From the columns that follow.
@@ -261,13 +261,13 @@ fn event(row: &Row<'_>) -> rusqlite::Result<ChainEvent> {
     let payload_commit = rows::opt_digest(row, 7)?;
     let event_type = rows::lossy_text(row, 3)?;
     Ok(ChainEvent {
-        seq: rows::unsigned(row, 1)?,
+        seq: rows::bits(row, 1)?,
         parent_hash: rows::digest(row, 5)?,
         event_type: match EVENT_TYPES.iter().find(|known| **known == event_type) {
             Some(known) => Cow::Borrowed(known),
             None => Cow::Owned(event_type),
         },
-        timestamp: rows::unsigned(row, 4)?,
+        timestamp: rows::bits(row, 4)?,
         data: row.get::<_, Vec<u8>>(8)?.into(),
         payload_commit,
         payload: payload(row, payload_commit, 9)?,

@@ -1,6 +1,6 @@
 //! Values as they stand in rows.
 //!
-//! Numbers of 64 bits without a sign are stored as the signed ones with the same bits.
+//! Times are stored as the signed numbers with the same bits; seqs and counts fit without.
 
 use rusqlite::Row;
 use rusqlite::types::{FromSqlError, Type, ValueRef};
@@ -33,7 +33,15 @@ pub(crate) fn lossy_text(row: &Row<'_>, column: usize) -> Result<String> {
     }
 }
 
+/// A seq or a count, which no store lets grow beyond what is signed.
 pub(crate) fn unsigned(row: &Row<'_>, column: usize) -> Result<u64> {
+    let value = row.get::<_, i64>(column)?;
+    u64::try_from(value).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, value))
+}
+
+/// Any number of 64 bits: a time, or the seq of an event's own row, which verification holds against where it
+/// stands.
+pub(crate) fn bits(row: &Row<'_>, column: usize) -> Result<u64> {
     row.get::<_, i64>(column).map(i64::cast_unsigned)
 }
 

@@ -229,7 +229,8 @@ impl Journal {
         };
         let mut heads = match loaded {
             Ok(heads) => heads,
-            Err(failure) => return self.failed(failure),
+            // Nothing was recorded so far: whoever starts something is told.
+            Err(failure) => return self.progress.send_modify(|progress| progress.failure = Some(failure)),
         };
         self.progress.send_modify(|progress| progress.begun = true);
         loop {

@@ -66,7 +66,8 @@ pub async fn export(
         let kept_from = store.kept_from(*id).await?;
         entries.push((entry, kept_from));
     }
-    let events = entries.iter().map(|(entry, kept_from)| entry.head.seq + 1 - kept_from).sum();
+    let of_actor = |(entry, kept_from): &(ActorEntry, u64)| (entry.head.seq + 1).saturating_sub(*kept_from);
+    let events = entries.iter().map(of_actor).fold(0, u64::saturating_add);
     let head = HeadLine { theater_bundle: FORMAT, actors: entries.len() as u64, events };
     let chosen = actors.iter().copied().collect();
     let archive = Archive { out, bytes: 0, sums: Vec::new() };

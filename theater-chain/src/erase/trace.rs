@@ -63,7 +63,7 @@ impl Trace {
             loop {
                 let page = store.events(entry.id, next, PAGE).await?;
                 let Some(last) = page.last() else { break };
-                next = last.seq + 1;
+                next = last.seq.saturating_add(1);
                 self.read += page.len() as u64;
                 for event in &page {
                     self.event(&mut chain, event);

@@ -99,7 +99,7 @@ async fn asked_by(store: &dyn ChainStore, entry: &ActorEntry) -> Result<HashSet<
     loop {
         let page = store.events(entry.id, next, PAGE).await?;
         let Some(last) = page.last() else { return Ok(asked) };
-        next = last.seq + 1;
+        next = last.seq.saturating_add(1);
         for event in &page {
             match &*event.event_type {
                 HostCallBegun::TYPE => {

@@ -35,7 +35,7 @@ impl Named {
                 loop {
                     let page = store.events(entry.id, next, PAGE).await?;
                     let Some(last) = page.last() else { break };
-                    next = last.seq + 1;
+                    next = last.seq.saturating_add(1);
                     read += page.len() as u64;
                     for state in page.iter().flat_map(named) {
                         self.0.remove(&state);

@@ -116,7 +116,7 @@ impl Child {
             let due = usize::try_from(end - next).unwrap_or(PAGE).min(PAGE);
             let page = store.events(self.id, next, due).await?;
             let Some(last) = page.last() else { break };
-            next = last.seq + 1;
+            next = last.seq.saturating_add(1);
             if let Some(found) = page.iter().filter(|event| event.seq < end).find_map(&mut pick) {
                 return Ok(Some(found));
             }

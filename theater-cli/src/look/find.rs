@@ -61,7 +61,7 @@ impl Actors {
 
     /// How many events they have together.
     pub(crate) fn events(&self) -> u64 {
-        self.entries.iter().map(|actor| actor.head.seq + 1).sum()
+        self.entries.iter().fold(0, |events: u64, actor| events.saturating_add(actor.head.seq + 1))
     }
 
     /// The names from the root down to an actor, as they are shown and written.

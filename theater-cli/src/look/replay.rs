@@ -59,7 +59,7 @@ async fn examine(store: &Arc<dyn ChainStore>, args: &ReplayArgs, against: Option
     let entry = actors.find(&args.actor)?;
     let replayer = Replayer::new()?;
     let chosen: Vec<&ActorEntry> = if args.tree { actors.subtree(entry) } else { vec![entry] };
-    let bar = progress(chosen.iter().map(|entry| entry.head.seq + 1).sum());
+    let bar = progress(chosen.iter().fold(0, |events: u64, entry| events.saturating_add(entry.head.seq + 1)));
     let mut found = Found { actors: Vec::new(), verdict: None, until: args.until };
     let mut before = 0;
     for entry in chosen {
@@ -84,7 +84,7 @@ async fn examine(store: &Arc<dyn ChainStore>, args: &ReplayArgs, against: Option
             }
         };
         found.actors.extend(replay.map(|replay| (actors.path(entry), replay)));
-        before += entry.head.seq + 1;
+        before = before.saturating_add(entry.head.seq + 1);
     }
     bar.finish_and_clear();
     Ok(found)

@@ -189,3 +189,23 @@ async fn a_payload_that_was_taken_out_is_missing() {
         assert_eq!(fault, "event 2: its payload is missing, and no `payload_erased` says that it was erased");
     }
 }
+
+/// Numbers that no store writes are damage, wherever they stand, and nothing is computed with them.
+#[tokio::test]
+async fn negative_seqs_are_damage() {
+    for change in [
+        "UPDATE actors SET head_seq = -1",
+        "UPDATE actors SET started = -5",
+        "UPDATE actors SET ended = -1",
+        "UPDATE events SET seq = -1 WHERE seq = 3",
+        "INSERT INTO pruned SELECT id, -1 FROM actors",
+    ] {
+        let (folder, _) = store().await;
+        raw(&folder).execute_batch(change).unwrap();
+        let store = SqliteStore::open_read_only(folder.path()).unwrap();
+        match verify_store(&store, Level::Full, &mut |_| ()).await {
+            Ok(report) => assert!(!report.ok, "{change}: {report:?}"),
+            Err(error) => assert!(matches!(error, StoreError::Damaged(_)), "{change}: {error}"),
+        }
+    }
+}
