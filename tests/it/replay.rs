@@ -1,6 +1,7 @@
 //! Replays: of records as they were written (every scenario ends with that), from each point in them,
 //! and of records in which one thing is not as it was.
 
+mod fields;
 mod mutations;
 mod tail;
 mod upgraded;
@@ -9,10 +10,10 @@ use std::sync::Arc;
 
 use theater::chain::data::{ActorErrorData, ActorStarted, Call, CallReturned, Data, EventData as _, HostCall};
 use theater::chain::data::{HostCallBegun, StateUpdated};
-use theater::chain::{ActorUpdate, Commit, Head, MemoryStore, Payload, payload};
+use theater::chain::{Payload, payload};
 use theater::{ActorHandle, ChainEvent, ChainStore, Digest, TheaterId};
 use theater_replay::{Part, Replay, Replayer, Verdict};
-use theater_tests::{World, builder};
+use theater_tests::{Edited, World, builder};
 
 /// An actor's record in memory, to be changed.
 struct Recorded {
@@ -37,47 +38,8 @@ impl Recorded {
 
     /// Replays these events, chained and hashed again as one who rewrites a record would.
     async fn replay(&self, changed: Vec<ChainEvent>) -> Replay {
-        let mut events: Vec<ChainEvent> = Vec::new();
-        for event in changed {
-            let head: Option<Head> = events.last().map(ChainEvent::head);
-            let payload = event.payload.map(|payload| Payload::new(*payload.salt(), payload.bytes().clone()));
-            events.push(ChainEvent::following(head.as_ref(), event.event_type, event.timestamp, event.data, payload));
-        }
-        let store = self.store(events).await;
+        let store = Arc::new(Edited::rewritten(self.source.clone(), self.actor, changed));
         self.replayer.replay(store, self.actor, Part::whole()).await.unwrap()
-    }
-
-    async fn store(&self, events: Vec<ChainEvent>) -> Arc<dyn ChainStore> {
-        let entry = self.source.actor(self.actor).await.unwrap().unwrap();
-        let mut commit = Commit {
-            actors: vec![ActorUpdate { id: self.actor, expected: None, index: entry.index }],
-            events: events.into_iter().map(|event| (self.actor, event)).collect(),
-            ..Commit::default()
-        };
-        for (_, event) in &commit.events {
-            match Data::decode(&event.event_type, &event.data).unwrap() {
-                Some(Data::ActorStarted(started)) => {
-                    let component = self.source.component(started.component).await.unwrap();
-                    commit.components.extend(component.map(|bytes| (started.component, bytes)));
-                    let manifest = self.source.manifest(started.manifest).await.unwrap();
-                    commit.manifests.extend(manifest.map(|bytes| (started.manifest, bytes)));
-                    let state = self.source.state(started.state_hash).await.unwrap();
-                    commit.states.extend(state.map(|bytes| (started.state_hash, bytes)));
-                }
-                Some(Data::ActorUpgraded(upgraded)) => {
-                    let component = self.source.component(upgraded.new_component).await.unwrap();
-                    commit.components.extend(component.map(|bytes| (upgraded.new_component, bytes)));
-                    for hash in [upgraded.old_state_hash, upgraded.new_state_hash] {
-                        let state = self.source.state(hash).await.unwrap();
-                        commit.states.extend(state.map(|bytes| (hash, bytes)));
-                    }
-                }
-                _ => continue,
-            }
-        }
-        let store = MemoryStore::new();
-        store.commit(commit).await.unwrap();
-        Arc::new(store)
     }
 
     /// The events, with the one at `at` changed; its hash is left as it was.
@@ -313,7 +275,8 @@ async fn an_erased_payload_is_said_and_passed() {
     }
     let recorded = Recorded::of(&world, a.id()).await;
     let call = recorded.places(|data| matches!(data, Data::Call(call) if call.function == "handle-request"))[1];
-    let store: Arc<dyn ChainStore> = Arc::new(Erased { store: recorded.source.clone(), seq: call as u64 });
+    let events = recorded.with(call, |event| event.payload = None);
+    let store = Arc::new(Edited::new(recorded.source.clone(), recorded.actor, events));
     let replay = recorded.replayer.replay(store, recorded.actor, Part::whole()).await.unwrap();
     assert!(replay.is_ok(), "{replay:#?}");
     assert_eq!(replay.unreplayed.len(), 1);
@@ -324,58 +287,29 @@ async fn an_erased_payload_is_said_and_passed() {
     world.close().await;
 }
 
-/// A store that lacks one payload, and that nobody may write.
-struct Erased {
-    store: Arc<dyn ChainStore>,
-    seq: u64,
-}
-
-#[async_trait::async_trait]
-impl ChainStore for Erased {
-    async fn commit(&self, _: Commit) -> Result<(), theater::StoreError> {
-        panic!("a replay writes nothing")
+/// Whoever shortens a record, or keeps its head and writes another end, is found out.
+#[tokio::test]
+async fn a_record_that_does_not_lead_to_its_head_is_damaged() {
+    let (world, recorded) = relay().await;
+    let end = recorded.events.len();
+    let replay = async |events: Vec<ChainEvent>| {
+        let store = Arc::new(Edited::new(recorded.source.clone(), recorded.actor, events));
+        recorded.replayer.replay(store, recorded.actor, Part::whole()).await.unwrap().diverged
+    };
+    assert_eq!(replay(recorded.events.clone()).await, None);
+    for kept in [1, end / 2, end - 1] {
+        let diverged = replay(recorded.events[..kept].to_vec()).await.unwrap();
+        assert_eq!(diverged.seq, kept as u64, "{diverged:?}");
+        assert!(diverged.actual.contains("damaged"), "{diverged:?}");
     }
-    async fn actor(&self, actor: TheaterId) -> Result<Option<theater::chain::ActorEntry>, theater::StoreError> {
-        self.store.actor(actor).await
-    }
-    async fn actors(
-        &self,
-        after: Option<TheaterId>,
-        max: usize,
-    ) -> Result<Vec<theater::chain::ActorEntry>, theater::StoreError> {
-        self.store.actors(after, max).await
-    }
-    async fn children(
-        &self,
-        parent: TheaterId,
-        max: usize,
-    ) -> Result<Vec<theater::chain::ActorEntry>, theater::StoreError> {
-        self.store.children(parent, max).await
-    }
-    async fn events(&self, actor: TheaterId, from: u64, max: usize) -> Result<Vec<ChainEvent>, theater::StoreError> {
-        let mut events = self.store.events(actor, from, max).await?;
-        for event in events.iter_mut().filter(|event| event.seq == self.seq) {
-            event.payload = None;
-        }
-        Ok(events)
-    }
-    async fn state(&self, hash: Digest) -> Result<Option<bytes::Bytes>, theater::StoreError> {
-        self.store.state(hash).await
-    }
-    async fn component(&self, digest: Digest) -> Result<Option<bytes::Bytes>, theater::StoreError> {
-        self.store.component(digest).await
-    }
-    async fn manifest(&self, digest: Digest) -> Result<Option<bytes::Bytes>, theater::StoreError> {
-        self.store.manifest(digest).await
-    }
-    async fn pending(
-        &self,
-        receiver: Option<TheaterId>,
-        max: usize,
-    ) -> Result<Vec<theater::chain::PendingMessage>, theater::StoreError> {
-        self.store.pending(receiver, max).await
-    }
-    async fn answered(&self, message_id: &str) -> Result<Option<theater::chain::Answered>, theater::StoreError> {
-        self.store.answered(message_id).await
-    }
+    // The last event with another time, hashed again.
+    let mut events = recorded.events.clone();
+    let last = events.pop().unwrap();
+    let head = events.last().map(ChainEvent::head);
+    events.push(ChainEvent::following(head.as_ref(), last.event_type, last.timestamp + 1, last.data, last.payload));
+    assert_eq!(replay(events).await.unwrap().seq, end as u64 - 1);
+    // The first one is another chain's.
+    let events = recorded.events[1..].to_vec();
+    assert_eq!(replay(events).await.unwrap().seq, 1);
+    world.close().await;
 }

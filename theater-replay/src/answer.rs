@@ -58,7 +58,7 @@ impl OpenCall {
         if begun && self.record.is_cut(|error| engine.reproduce(error)).await? {
             return Err(Stop::Cut); // the process went down while it ran
         }
-        let outcome = match self.record.peek_in_call().await? {
+        let ended = match self.record.peek_in_call().await? {
             Some(Step { event, data: Some(Data::HostCall(call)), .. }) => {
                 let HostCall { ordinal: recorded, interface, function, .. } = call;
                 if begun
@@ -85,16 +85,16 @@ impl OpenCall {
         if self.record.is_cut(|error| engine.reproduce(error)).await? {
             return Err(Stop::Cut);
         }
-        if outcome == Outcome::Trap && self.record.is_exit().await? {
+        if ended == Outcome::Trap && self.record.is_exit().await? {
             return Err(Stop::Cut);
         }
-        if matches!(outcome, Outcome::Trap | Outcome::Abandoned) {
-            let event = &step.event;
-            return Err(different(damaged(
-                event,
-                "the end of the call, which this host call ended",
-                "that it went on",
-            )));
+        if matches!(ended, Outcome::Trap | Outcome::Abandoned) {
+            let failure = |step: &&Step| matches!(step.data, Some(Data::ActorErrorData(_)));
+            let fault = match self.record.peek_in_call().await?.filter(failure) {
+                Some(end) => damaged(&end.event, "a failure that a host call ends in", &outcome::recorded(end)),
+                None => damaged(&step.event, "the end of the call, which this host call ended", "that it went on"),
+            };
+            return Err(different(fault));
         }
         self.results(&step.event, site).await
     }

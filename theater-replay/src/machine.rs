@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use theater::ProposedUpgrade;
-use theater_chain::data::{Call, Data};
+use theater_chain::data::{Call, Data, Lane};
 use theater_chain::{ChainEvent, ChainStore, Digest, TheaterId};
 
 use crate::Replayer;
@@ -12,7 +12,7 @@ use crate::answer::field;
 use crate::call::{self, Maker, Ran, is_init};
 use crate::error::ReplayError;
 use crate::guest::Live;
-use crate::link::Linked;
+use crate::link::{Linked, unversioned};
 use crate::lives::Life;
 use crate::record::{Halt, Record, Step, damaged};
 use crate::report::{NextCall, Replay, State};
@@ -183,6 +183,12 @@ impl<'a> Machine<'a> {
                 false => ("a call of `init`, since the incarnation began with a reset", "another call"),
             };
             return Err(Halt::Diverged(Box::new(damaged(event, expected, actual))));
+        }
+        let begins = is_init(call) || unversioned(&call.interface) == "theater:simple/resumed";
+        if begins != (call.lane == Lane::Start) {
+            let expected = if begins { "a part of the start" } else { "no part of the start" };
+            let actual = format!("a call in the lane {:?}", call.lane);
+            return Err(Halt::Diverged(Box::new(damaged(event, expected, &actual))));
         }
         let maker = Maker {
             actor: self.actor,
