@@ -27,6 +27,7 @@
 mod answer;
 mod call;
 mod decode;
+mod describe;
 mod encode;
 mod entry;
 mod error;

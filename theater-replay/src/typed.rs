@@ -34,21 +34,87 @@ pub(crate) type Prepare = fn(&[u8]) -> Option<Box<dyn Prepared>>;
 
 type State = Option<Vec<u8>>;
 type Bytes = Vec<u8>;
+type Fallible<T> = std::result::Result<T, String>;
+
+/// A Rust type whose values stand in a chain as those of a WIT type do.
+trait Known {
+    fn shape() -> Shape;
+}
+
+macro_rules! known {
+    ($($type:ty => $shape:expr),* $(,)?) => {
+        $(impl Known for $type { fn shape() -> Shape { $shape } })*
+    };
+}
+
+known! {
+    bool => Shape::Bool,
+    u32 => Shape::U32,
+    u64 => Shape::U64,
+    String => Shape::Text,
+    Bytes => Shape::Bytes,
+    Vec<String> => Shape::List(Box::new(Shape::Text)),
+}
+
+impl<T: Known> Known for Option<T> {
+    fn shape() -> Shape {
+        Shape::Option(Box::new(T::shape()))
+    }
+}
+
+impl Known for Fallible<()> {
+    fn shape() -> Shape {
+        Shape::Result(None, Some(Box::new(Shape::Text)))
+    }
+}
+
+macro_rules! fallible {
+    ($($type:ty),*) => {
+        $(impl Known for Fallible<$type> {
+            fn shape() -> Shape {
+                Shape::Result(Some(Box::new(<$type>::shape())), Some(Box::new(Shape::Text)))
+            }
+        })*
+    };
+}
+
+fallible!(Bytes, String, Option<Bytes>, Vec<String>);
+
+/// The first of these signatures that is the one of the shapes.
+macro_rules! first {
+    ($params:expr, $results:expr, $with:ident; $(($($param:ty),*) => ($($result:ty),*);)*) => {
+        $(if $params == Vec::<Shape>::from([$(<$param>::shape()),*])
+            && $results == Vec::<Shape>::from([$(<$result>::shape()),*])
+        {
+            $with!(($($param,)*), ($($result,)*));
+        })*
+    };
+}
 
 /// How an export of these params and results is called; `None`: by dynamic values.
 pub(crate) fn export(params: &Shape, results: &[Shape]) -> Option<Prepare> {
     let Shape::Tuple(params) = params else { return None };
-    let answers = match results {
-        [] => false,
-        [Shape::Option(bytes)] if **bytes == Shape::Bytes => true,
-        _ => return None,
-    };
-    Some(match (&params[..], answers) {
-        ([Shape::Text], false) => prepare::<(String,), (State,)>,
-        ([Shape::Bytes], false) => prepare::<(Bytes,), (State,)>,
-        ([Shape::Text, Shape::Bytes], true) => prepare::<(String, Bytes), (State, Option<Bytes>)>,
-        _ => return None,
-    })
+    macro_rules! prepared {
+        ($params:ty, ($($result:ty,)*)) => { return Some(prepare::<$params, (State, $($result,)*)>) };
+    }
+    first! { params[..], results[..], prepared;
+        () => ();
+        (String) => ();
+        (Bytes) => ();
+        (String, Bytes) => (Option<Bytes>);
+        (String, Bytes) => (Bytes);
+        (String, Bytes) => (String);
+        (String, Bytes) => ();
+        (String, Option<Bytes>) => ();
+        (Option<Bytes>) => (Option<Bytes>);
+        (Bytes) => (Bytes);
+        (Bytes) => (String);
+        (String) => (Bytes);
+        (String) => (String);
+        (String, String) => ();
+        (String, String) => (String);
+    }
+    None
 }
 
 /// What an export returns with `ok`.
@@ -63,7 +129,7 @@ impl Answer for (State,) {
     }
 }
 
-impl Answer for (State, Option<Bytes>) {
+impl<T: Serialize> Answer for (State, T) {
     fn split(self) -> (State, Vec<u8>) {
         (self.0, codec::encode(&Ok::<_, ()>((self.1,))))
     }
@@ -109,23 +175,53 @@ where
     }
 }
 
-/// Links an import that takes and gives texts and bytes alone; whether it is one.
+/// Links an import that takes and gives texts, bytes and numbers alone; whether it is one.
 ///
 /// # Errors
 /// It is defined already.
 pub(crate) fn import(into: &mut LinkerInstance<'_, Guest>, name: &str, site: &Arc<Site>) -> Result<bool> {
-    let err = |ok: Option<Shape>| Shape::Result(ok.map(Box::new), Some(Box::new(Shape::Text)));
-    match (&*site.shape.params, &*site.shape.results) {
-        ([], [Shape::Text]) => define::<(), (String,)>(into, name, site)?,
-        ([Shape::Text, Shape::Bytes], [result]) if *result == err(None) => {
-            define::<(String, Bytes), (std::result::Result<(), String>,)>(into, name, site)?;
-        }
-        ([Shape::Text, Shape::Bytes], [result]) if *result == err(Some(Shape::Bytes)) => {
-            define::<(String, Bytes), (std::result::Result<Bytes, String>,)>(into, name, site)?;
-        }
-        _ => return Ok(false),
+    let (params, results) = (&site.shape.params, &site.shape.results);
+    macro_rules! defined {
+        ($params:ty, $results:ty) => {
+            return define::<$params, $results>(into, name, site).map(|()| true)
+        };
     }
-    Ok(true)
+    first! { params[..], results[..], defined;
+        () => ();
+        () => (bool);
+        () => (u64);
+        () => (String);
+        () => (Bytes);
+        () => (Option<Bytes>);
+        () => (Vec<String>);
+        (u64) => (u64);
+        (u64) => (Bytes);
+        (String) => ();
+        (String) => (String);
+        (String) => (Option<Bytes>);
+        (String) => (Fallible<()>);
+        (String) => (Fallible<Bytes>);
+        (String) => (Fallible<String>);
+        (String) => (Fallible<Option<Bytes>>);
+        (String) => (Fallible<Vec<String>>);
+        (Bytes) => ();
+        (Bytes) => (Bytes);
+        (Bytes) => (Fallible<()>);
+        (Bytes) => (Fallible<Bytes>);
+        (Bytes) => (Fallible<String>);
+        (Option<Bytes>) => ();
+        (String, Bytes) => ();
+        (String, Bytes) => (Fallible<()>);
+        (String, Bytes) => (Fallible<Bytes>);
+        (String, Bytes) => (Fallible<String>);
+        (String, Bytes) => (Fallible<Option<Bytes>>);
+        (String, Option<Bytes>) => (Fallible<String>);
+        (String, String) => ();
+        (String, String) => (Fallible<()>);
+        (String, String) => (Fallible<String>);
+        (String, String) => (Fallible<Bytes>);
+    }
+    Ok(false)
 }
 
 fn define<P, R>(into: &mut LinkerInstance<'_, Guest>, name: &str, site: &Arc<Site>) -> Result<()>
@@ -142,4 +238,46 @@ where
             Ok(codec::decode::<R>(&answer)?)
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{decode, encode};
+
+    /// A typed value is written as a dynamic one is, and read back from it.
+    fn agrees<T: Known + Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(value: T) {
+        let shapes = [T::shape()];
+        let typed = codec::encode(&(&value,));
+        let no_handle = &mut |_: u32, _: u32| Err(wasmtime::format_err!("a resource"));
+        let values = decode::values(&typed, &shapes, no_handle).unwrap();
+        let mut dynamic = Vec::new();
+        encode::values(&mut dynamic, &shapes, &values, &mut |_| Err(wasmtime::format_err!("a resource"))).unwrap();
+        assert_eq!(dynamic, typed, "{value:?}");
+        assert_eq!(codec::decode::<(T,)>(&dynamic).unwrap(), (value,));
+    }
+
+    proptest! {
+        #[test]
+        fn typed_values_are_written_as_dynamic_ones(
+            number: u64, less: u32, flag: bool, text: String, bytes: Vec<u8>, list: Vec<String>, is: bool,
+        ) {
+            agrees(number);
+            agrees(less);
+            agrees(flag);
+            agrees(text.clone());
+            agrees(is.then(|| bytes.clone()));
+            agrees(if is { Ok(()) } else { Err(text.clone()) });
+            agrees(if is { Ok(bytes.clone()) } else { Err(text.clone()) });
+            agrees(if is { Ok(text.clone()) } else { Err(text.clone()) });
+            agrees(if is { Ok(Some(bytes.clone())) } else { Err(text.clone()) });
+            agrees(if is { Ok(list.clone()) } else { Err(text) });
+            agrees(bytes);
+            agrees(list);
+        }
+    }
 }

@@ -23,10 +23,10 @@ pub(super) async fn resume(
     dir: &Path,
     restart_failed: bool,
 ) -> Result<Option<ActorHandle>, Failure> {
-    let recovered = runtime.recover().await?;
     let store = runtime.store();
-    // The oldest one is the tree of the folder; others are forks of its actors, which go on beside it.
+    // The oldest one is the tree of the folder; others are forks of its actors.
     let Some(root) = store.actors(None, 1).await?.pop() else { return Ok(None) };
+    let recovered = runtime.recover_trees(|entry| entry.id == root.id).await?;
     let (name, handle) = (&root.index.name, runtime.handle(root.id));
     let reason = if recovered.roots.contains(&root.id) { None } else { Some(handle.ended().await) };
     let reason = reason.transpose().map_err(|error| Failure::of(&error))?;
@@ -38,11 +38,10 @@ pub(super) async fn resume(
         runtime.restart_actor(root.id, RestartFrom::Resume).await?;
         return Ok(Some(handle));
     }
-    if let Some(root) = recovered.roots.first().filter(|_| !stopped) {
-        let Some(entry) = store.actor(*root).await? else { return Ok(None) };
-        say(format_args!("resuming {} {root}, which was running: {}", entry.index.name, counted(&recovered)));
-        differs(&**store, &entry, manifest).await?;
-        return Ok(Some(runtime.handle(*root)));
+    if reason.is_none() {
+        say(format_args!("resuming {name} {}, which was running: {}", root.id, counted(&recovered)));
+        differs(&**store, &root, manifest).await?;
+        return Ok(Some(handle));
     }
     if let Some(reason) = reason.filter(|_| !stopped) {
         let restart = if reason.is_normal() { "" } else { "--restart-failed restarts it with its last state; or " };

@@ -160,3 +160,30 @@ fn a_fork_begins_with_a_state_that_is_not_kept() {
     }
     place.yes(&["verify"]);
 }
+
+#[test]
+fn a_fork_that_was_killed_does_not_go_on_with_the_tree() {
+    let place = Place::with(&["counter"]);
+    let mut running = place.start(&["run", "counter.toml", "--send", "-", "--keep"]);
+    assert_eq!(running.ask("inc"), "1");
+    running.signal(Signal::KILL);
+    running.wait();
+    let root = place.json(&["tree", "--json"])["id"].as_str().unwrap().to_owned();
+    let at = (place.events(&[&root]).len() - 1).to_string();
+    let mut fork = place.start(&["fork", &root, "--at", &at, "--send", "-", "--keep"]);
+    assert_eq!(fork.ask("add 9"), "10");
+    fork.signal(Signal::KILL);
+    fork.wait();
+    let name = format!("counter@{at}");
+    let before = place.events(&[&name]);
+    place.write("requests", "inc\nget\n");
+    assert_eq!(place.yes(&["run", "counter.toml", "--send", "requests"]), "2\n2\n");
+    assert_eq!(place.events(&[&name]), before);
+    // The tree was stopped, and goes on without it, too.
+    assert_eq!(place.yes(&["run", "counter.toml", "--send", "requests"]), "3\n3\n");
+    assert_eq!(place.events(&[&name]), before);
+    place.yes(&["verify"]);
+    place.yes(&["replay", &name]);
+    let again = place.json(&["fork", &name, "--at", &(before.len() - 1).to_string(), "--json"]);
+    assert_eq!(again["of"].as_str(), before[0]["actor_id"].as_str());
+}

@@ -99,12 +99,24 @@ impl TheaterRuntime {
     /// An actor runs already, a root cannot be made again or its record is damaged, or the store
     /// failed. Nothing runs then.
     pub async fn recover(&self) -> Result<Recovered, RecoverError> {
+        self.recover_trees(|_| true).await
+    }
+
+    /// As [`TheaterRuntime::recover`], but of the roots that were running only these go on, each with its
+    /// tree. The others stay in the record as they are, for this runtime as if they had ended.
+    ///
+    /// # Errors
+    /// As of [`TheaterRuntime::recover`].
+    pub async fn recover_trees(
+        &self,
+        goes_on: impl Fn(&ActorEntry) -> bool + Send + Sync,
+    ) -> Result<Recovered, RecoverError> {
         if let Some(actor) = self.shared.tree.all().first() {
             return Err(RecoverError::Running(actor.label()));
         }
         self.shared.journal.begun().await?;
         self.shared.journal.flushed().await?;
-        let record = Record::read(&self.shared).await?;
+        let record = Record::read(&self.shared, &goes_on).await?;
         record.go_on(&self.shared).await
     }
 }
@@ -133,7 +145,7 @@ struct Damaged {
 }
 
 impl Record {
-    async fn read(shared: &Arc<Shared>) -> Result<Self, RecoverError> {
+    async fn read(shared: &Arc<Shared>, goes_on: &(impl Fn(&ActorEntry) -> bool + Sync)) -> Result<Self, RecoverError> {
         let store = &**shared.journal.store(false);
         let mut entries: Vec<ActorEntry> = Vec::new();
         let mut ids: HashSet<TheaterId> = HashSet::new();
@@ -150,6 +162,9 @@ impl Record {
                 }
                 if entry.index.incarnation == 0 {
                     continue; // a fork that was not made
+                }
+                if entry.index.parent.is_none() && !goes_on(&entry) {
+                    continue;
                 }
                 parents.extend(entry.index.parent);
                 match (entry.index.ended, entry.index.parent) {
