@@ -18,6 +18,7 @@ mod rows;
 mod scale;
 mod soak;
 mod table;
+mod world;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};

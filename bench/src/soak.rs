@@ -113,7 +113,7 @@ async fn pass_by(forest: Arc<Forest>, stop: Arc<AtomicBool>) -> Result<()> {
 /// An actor that is upgraded and rolled back, with messages in between.
 async fn upgrade(forest: Arc<Forest>, stop: Arc<AtomicBool>) -> Result<()> {
     let runtime = &forest.world.runtime;
-    let next = std::fs::read(forest.world.path().join("tally-next.wasm"))?;
+    let next = std::fs::read(theater_build::testing::component("tally-next"))?;
     let mut client = Client::new();
     let tally = forest.world.try_spawn("tally").await?;
     while !stop.load(Ordering::Relaxed) {

@@ -12,11 +12,12 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use anyhow::{Context as _, Result, ensure};
 use theater::{ActorHandle, TheaterId, TheaterRuntimeBuilder};
 use theater_store_sqlite::SqliteStore;
-use theater_tests::{HANDLERS, World, builder};
+use theater_tests::{HANDLERS, World};
 
 pub(crate) use self::check::Checked;
 pub(crate) use self::load::{Load, Meter};
 use crate::client::{Client, together};
+use crate::world::builder;
 
 /// Children of one supervisor.
 const BROOD: usize = 1_000;
@@ -49,8 +50,7 @@ impl Forest {
         counters: usize,
         with: impl Fn(TheaterRuntimeBuilder) -> TheaterRuntimeBuilder,
     ) -> Result<Self> {
-        let world =
-            World::with(&["counter", "rogue", "tally", "tally-next"], with(builder().store(SqliteStore::open(data)?)));
+        let world = World::with(&["counter", "rogue", "tally"], with(builder()?.store(SqliteStore::open(data)?)));
         world.manifest(
             "boss",
             "rogue",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, ensure};
 use theater::{ActorHandle, ChainEvent};
 use theater_store_sqlite::SqliteStore;
-use theater_tests::{World, builder};
+use theater_tests::World;
 
 use crate::client;
 use crate::clock::{micros_each, per_second, timed, timed_async};
@@ -14,6 +14,7 @@ use crate::counted::Counted;
 use crate::limit::sqlite::Sqlite;
 use crate::plan::Plan;
 use crate::row::{Row, Runs, Target};
+use crate::world::builder;
 
 /// One client, and 64 clients of as many actors.
 pub(crate) async fn run(plan: Plan) -> Result<Vec<Row>> {
@@ -57,7 +58,7 @@ pub(super) struct Taken {
 pub(super) async fn load(actors: usize, clients: usize, messages: usize) -> Result<Taken> {
     let data = tempfile::tempdir()?;
     let store = Counted::new(Arc::new(SqliteStore::open(data.path())?));
-    let world = World::with(&["counter"], builder().store(store.clone()));
+    let world = World::with(&["counter"], builder()?.store(store.clone()));
     let mut counters = Vec::new();
     for _ in 0..actors {
         counters.push(world.spawn("counter").await);

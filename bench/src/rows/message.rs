@@ -14,6 +14,7 @@ use crate::limit::guest::Guest;
 use crate::limit::mailbox::{self, Mailbox};
 use crate::plan::Plan;
 use crate::row::{Row, Runs, Target};
+use crate::world::builder;
 
 const BESIDE: &str = "tokio mailbox + wasmtime + 2 events by hand";
 
@@ -23,11 +24,12 @@ const MANY: usize = 16;
 /// One client, 64 clients, and what a second thread adds.
 pub(crate) fn run(plan: Plan) -> Result<Vec<Row>> {
     let messages = plan.of(64_000, 6_400);
+    let guest = Guest::new(&theater_build::testing::component("counter"))?;
     let mut rows = Vec::new();
     for (name, clients) in [("message, 1 client", 1), ("message, 64 clients of one actor", 64)] {
         let mut runs = Runs::default();
         for _ in plan.runs(name) {
-            let (limit, ours) = on(2, Load { actors: 1, clients, messages })?;
+            let (limit, ours) = on(2, &guest, Load { actors: 1, clients, messages })?;
             runs.add(limit, ours);
         }
         rows.push(Row::new(name, "us", BESIDE, runs, Some(Target::TimesAtMost(1.5))));
@@ -36,7 +38,7 @@ pub(crate) fn run(plan: Plan) -> Result<Vec<Row>> {
     let mut runs = Runs::default();
     for _ in plan.runs(name) {
         let load = Load { actors: MANY, clients: 64, messages };
-        let ((one_limit, one), (two_limit, two)) = (on(1, load)?, on(2, load)?);
+        let ((one_limit, one), (two_limit, two)) = (on(1, &guest, load)?, on(2, &guest, load)?);
         runs.add(one_limit / two_limit, one / two);
     }
     rows.push(Row::new(name, "times", BESIDE, runs, Some(Target::AtLeast(1.8))));
@@ -51,14 +53,15 @@ struct Load {
 }
 
 /// The limit and ours, in microseconds a message, on so many threads.
-fn on(threads: usize, load: Load) -> Result<(f64, f64)> {
+fn on(threads: usize, guest: &Guest, load: Load) -> Result<(f64, f64)> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
     // In a task, as whoever calls an actor is.
-    runtime.block_on(async { client::task(both(load)).await? })
+    let guest = guest.clone();
+    runtime.block_on(async { client::task(async move { both(&guest, load).await }).await? })
 }
 
-async fn both(Load { actors, clients, messages }: Load) -> Result<(f64, f64)> {
-    let world = World::new(&["counter"]);
+async fn both(guest: &Guest, Load { actors, clients, messages }: Load) -> Result<(f64, f64)> {
+    let world = World::with(&["counter"], builder()?);
     let mut counters = Vec::new();
     for _ in 0..actors {
         counters.push(world.spawn("counter").await);
@@ -66,10 +69,9 @@ async fn both(Load { actors, clients, messages }: Load) -> Result<(f64, f64)> {
     let counters: Arc<[ActorHandle]> = counters.into();
     client::asked(&counters, clients, messages / 8, false).await?; // warm
     let message = last_message(&world, &counters[0]).await?;
-    let guest = Guest::new(&world.path().join("counter.wasm"))?;
     let mut mailboxes = Vec::new();
     for _ in 0..actors {
-        mailboxes.push(Mailbox::start(&guest, Frames::new(&message), None).await?);
+        mailboxes.push(Mailbox::start(guest, Frames::new(&message), None).await?);
     }
     mailbox::asked(&mailboxes, clients, messages / 8).await?;
     let limit = timed_async(mailbox::asked(&mailboxes, clients, messages)).await.and_ok()?;

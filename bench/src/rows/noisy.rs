@@ -8,13 +8,14 @@ use std::time::Duration;
 use anyhow::Result;
 use theater::{ActorHandle, RestartFrom};
 use theater_store_sqlite::SqliteStore;
-use theater_tests::{World, builder};
+use theater_tests::World;
 
 use crate::client::task;
 use crate::clock::{micros_each, now, timed_async};
 use crate::latency::Latencies;
 use crate::plan::Plan;
 use crate::row::{Row, Runs, Target};
+use crate::world::builder;
 
 /// Between two calls, as a client has that does something with an answer.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -55,7 +56,7 @@ pub(crate) async fn run(plan: Plan, seconds: Option<f64>, actors: usize, noise: 
     let (mut tail, mut middle) = (Runs::default(), Runs::default());
     for _ in plan.runs("noisy") {
         let data = tempfile::tempdir()?;
-        let world = World::with(&["counter", "rogue"], builder().store(SqliteStore::open(data.path())?));
+        let world = World::with(&["counter", "rogue"], builder()?.store(SqliteStore::open(data.path())?));
         let world = Arc::new(world);
         let quiet = world.spawn("counter").await;
         sample(&world, &quiet, Duration::from_millis(100)).await?; // warm

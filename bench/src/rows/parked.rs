@@ -10,7 +10,7 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use theater::{ManifestConfig, TheaterId};
 use theater_store_sqlite::SqliteStore;
-use theater_tests::{World, builder};
+use theater_tests::World;
 
 use super::spawn;
 use crate::client::{Client, together};
@@ -20,6 +20,7 @@ use crate::limit::guest::Guest;
 use crate::plan::Plan;
 use crate::process::resident;
 use crate::row::{Row, Runs, Target};
+use crate::world::builder;
 
 /// Places for live instances: so few that nearly all actors are parked.
 const LIVE: u32 = 64;
@@ -40,7 +41,7 @@ pub(crate) async fn run(plan: Plan, actors: Option<usize>) -> Result<Vec<Row>> {
     let map = map(actors);
     let limit = (resident() - before) as f64 / actors as f64;
     let data = tempfile::tempdir()?;
-    let world = World::with(&["counter"], builder().store(SqliteStore::open(data.path())?).live_instances(LIVE));
+    let world = World::with(&["counter"], builder()?.store(SqliteStore::open(data.path())?).live_instances(LIVE));
     let world = Arc::new(world);
     // Its memory is there before the first is spawned.
     let ids: Arc<[std::sync::OnceLock<TheaterId>]> = (0..actors).map(|_| std::sync::OnceLock::new()).collect();

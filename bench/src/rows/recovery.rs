@@ -10,12 +10,13 @@ use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 use theater::chain::ChainStore;
 use theater_store_sqlite::SqliteStore;
-use theater_tests::{Crashing, HANDLERS, World, builder};
+use theater_tests::{Crashing, HANDLERS, World};
 
 use crate::client::Client;
 use crate::clock::{now, timed, timed_async};
 use crate::plan::Plan;
 use crate::row::{Row, Runs, Target};
+use crate::world::builder;
 
 /// Children of one supervisor.
 const BROOD: usize = 1_000;
@@ -57,7 +58,7 @@ async fn process(folder: &Path) -> Result<(Crashing, World)> {
     };
     let store: Arc<dyn ChainStore> = Arc::new(store);
     let store = Crashing::after(u64::MAX, store);
-    Ok((store.clone(), World::with(&["counter", "rogue"], builder().store(store))))
+    Ok((store.clone(), World::with(&["counter", "rogue"], builder()?.store(store))))
 }
 
 /// Grows the tree and has its process go down; how many actors it has, and where their manifests are.

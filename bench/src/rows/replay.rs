@@ -8,6 +8,7 @@ use crate::client::Client;
 use crate::clock::{per_second, timed_async};
 use crate::plan::Plan;
 use crate::row::{Row, Runs, Target};
+use crate::world::builder;
 
 /// Calls of a shape that the core knows; apart from them such as answer a list of records, which replay
 /// makes again through untyped values.
@@ -24,7 +25,7 @@ async fn rate(plan: Plan, actor: &str, order: &str, calls: usize) -> Result<Runs
     let replayer = Replayer::new()?;
     let mut runs = Runs::default();
     for _ in plan.runs(&format!("replay of {actor}")) {
-        let world = World::new(&[actor]);
+        let world = World::with(&[actor], builder()?);
         let subject = world.spawn(actor).await;
         let mut client = Client::new();
         let live = timed_async(async {

@@ -13,11 +13,12 @@ use crate::limit::guest::Guest;
 use crate::limit::mailbox::Mailbox;
 use crate::plan::Plan;
 use crate::row::{Row, Runs, Target};
+use crate::world::builder;
 
 /// One courier asks another.
 pub(crate) async fn run(plan: Plan) -> Result<Vec<Row>> {
     let requests = plan.of(20_000, 4_000);
-    let world = World::new(&["courier"]);
+    let world = World::with(&["courier"], builder()?);
     let (asker, asked) = (world.spawn("courier").await, world.spawn("courier").await);
     let order = format!("request {} hello", asked.id());
     let mut client = Client::new();

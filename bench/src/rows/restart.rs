@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use theater::{ActorHandle, TheaterRuntimeBuilder};
 use theater_store_sqlite::SqliteStore;
-use theater_tests::{World, builder};
+use theater_tests::World;
 
 use crate::clock::{micros_each, timed_async};
 use crate::latency::Latencies;
@@ -14,6 +14,7 @@ use crate::limit::frames::Frames;
 use crate::limit::guest::{Guest, Live};
 use crate::plan::Plan;
 use crate::row::{Row, Runs, Target};
+use crate::world::builder;
 
 /// Restarts before the first that counts.
 const WARM: usize = 200;
@@ -32,8 +33,8 @@ pub(crate) async fn run(plan: Plan, crashes: Option<usize>, store: Store) -> Res
     let each = crashes.unwrap_or(plan.of(100_000, 2_800)).div_ceil(7).max(10);
     let data = tempfile::tempdir()?;
     let builder: TheaterRuntimeBuilder = match store {
-        Store::Memory => builder(),
-        Store::Sqlite => builder().store(SqliteStore::open(data.path())?),
+        Store::Memory => builder()?,
+        Store::Sqlite => builder()?.store(SqliteStore::open(data.path())?),
     };
     let world = World::with(&["counter"], builder);
     let child = child(&world).await?;

@@ -11,14 +11,15 @@ use crate::limit::frames::Frames;
 use crate::limit::guest::Guest;
 use crate::plan::Plan;
 use crate::row::{Row, Runs, Target};
+use crate::world::builder;
 
 /// Spawns many, one after the other.
 pub(crate) async fn run(plan: Plan) -> Result<Vec<Row>> {
     let actors = plan.of(2_000, 500);
+    let guest = Guest::new(&theater_build::testing::component("counter"))?;
     let mut runs = Runs::default();
     for _ in plan.runs("spawn") {
-        let world = World::new(&["counter"]);
-        let guest = Guest::new(&world.path().join("counter.wasm"))?;
+        let world = World::with(&["counter"], builder()?);
         let manifest = ManifestConfig::from_file(world.path().join("counter.toml"))?;
         bare(&guest, actors / 10).await?;
         spawned(&world, &manifest, actors / 10).await?; // compiles, and warms
