@@ -10,6 +10,7 @@ mod guests;
 mod hostile;
 mod lifecycle;
 mod otp;
+mod places;
 mod policy;
 mod recovery;
 mod refusals;

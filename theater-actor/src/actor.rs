@@ -66,7 +66,8 @@ impl Start {
 /// Hears of a state that was installed without `init`. Exported by `resumed`.
 pub trait Resumed: Actor {
     /// Runs after a restart with a kept state, a resume, a recovery of the host or the waking of a
-    /// parked actor. `id` is the actor's own.
+    /// parked actor: the memory of the guest is fresh, so that every `static` is as it began. `id` is the
+    /// actor's own.
     fn resumed(&mut self, id: &str) -> Result<()>;
 }
 

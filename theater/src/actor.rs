@@ -7,40 +7,21 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use bytes::Bytes;
 use theater_chain::data::KillCause;
 use theater_chain::{Digest, TheaterId};
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use crate::anchors::Anchors;
 use crate::error::ActorError;
 use crate::exit::ExitReason;
 use crate::exits::ChildExit;
-use crate::handler::{ErasedHandler, Held};
 use crate::inbox::{Inbox, Phase};
-use crate::manifest::ManifestConfig;
 use crate::program::Program;
 use crate::recorder::Recorder;
 use crate::shared::Shared;
 use crate::stop::Shutdown;
 use crate::watch::Watch;
 
-/// What an actor is made of: checked, compiled and linked, and but for its program the same for each
-/// incarnation.
-#[derive(Clone)]
-pub(crate) struct Made {
-    pub(crate) manifest: ManifestConfig,
-    /// What an incarnation starts with; what it runs is [`Actor::program`].
-    pub(crate) begins_with: Arc<Program>,
-    /// The listed handlers in manifest order.
-    pub(crate) handlers: Vec<Arc<dyn ErasedHandler>>,
-    /// What the actor holds, listed or granted, by handler name.
-    pub(crate) held: Vec<(&'static str, Held)>,
-}
-
-impl Made {
-    pub(crate) fn held(&self, handler: &str) -> Option<&Held> {
-        self.held.iter().find(|(name, _)| *name == handler).map(|(_, held)| held)
-    }
-}
+pub(crate) use crate::made::Made;
 
 pub(crate) struct Actor {
     pub(crate) id: TheaterId,
@@ -57,8 +38,6 @@ pub(crate) struct Actor {
     pub(crate) family: Mutex<Family>,
     program: Mutex<Arc<Program>>,
     committed: Mutex<Committed>,
-    /// The error that ends this incarnation, and the hash of its event.
-    last_error: Mutex<Option<(ActorError, Digest)>>,
     /// How it is stopped.
     terms: Mutex<Terms>,
     /// The hash of its `actor_started`.
@@ -67,6 +46,14 @@ pub(crate) struct Actor {
     pub(crate) parent_event: OnceLock<Digest>,
     /// Whether it goes on after the process went down, see [`GoesOn`].
     pub(crate) goes_on: AtomicU8,
+    seldom: OnceLock<Box<Seldom>>,
+    /// Set once, when everything of this incarnation has ended.
+    ended: OnceLock<Box<ExitReason>>,
+}
+
+/// What few actors have: a million of them are to fit into memory.
+#[derive(Default)]
+pub(crate) struct Seldom {
     /// What a handler watches in the children.
     pub(crate) watch: Watch,
     /// What of the children's chains this actor's chain says.
@@ -75,8 +62,8 @@ pub(crate) struct Actor {
     pub(crate) failed_start: Mutex<Option<Box<ChildExit>>>,
     /// Tasks that handlers spawned for this actor; they end with it.
     pub(crate) tasks: Mutex<Vec<AbortHandle>>,
-    /// Set once, when everything of this incarnation has ended.
-    pub(crate) ended: watch::Sender<Option<ExitReason>>,
+    /// The error that ends this incarnation, and the hash of its event.
+    last_error: Mutex<Option<(ActorError, Digest)>>,
 }
 
 /// What of an incarnation was over when the process went down.
@@ -145,17 +132,23 @@ impl Actor {
             control: Control::default(),
             family: Mutex::default(),
             committed: Mutex::new(Committed { state: new.state, hash }),
-            last_error: Mutex::default(),
             terms: Mutex::new(new.terms),
             started: OnceLock::new(),
             parent_event: OnceLock::new(),
             goes_on: AtomicU8::new(0),
-            watch: Watch::default(),
-            anchors: Anchors::default(),
-            failed_start: Mutex::default(),
-            tasks: Mutex::default(),
-            ended: watch::Sender::new(None),
+            seldom: OnceLock::new(),
+            ended: OnceLock::new(),
         }
+    }
+
+    /// What few actors have, made when it is asked for first.
+    pub(crate) fn seldom(&self) -> &Seldom {
+        self.seldom.get_or_init(Box::default)
+    }
+
+    /// The same, if it is there.
+    pub(crate) fn seldom_now(&self) -> Option<&Seldom> {
+        self.seldom.get().map(|seldom| &**seldom)
     }
 
     /// The component that it runs.
@@ -187,12 +180,12 @@ impl Actor {
     }
 
     pub(crate) fn note_error(&self, error: ActorError, hash: Digest) {
-        *lock(&self.last_error) = Some((error, hash));
+        *lock(&self.seldom().last_error) = Some((error, hash));
     }
 
     /// The error that ended this incarnation, and the hash of its event.
     pub(crate) fn last_error(&self) -> Option<(ActorError, Digest)> {
-        lock(&self.last_error).clone()
+        lock(&self.seldom_now()?.last_error).clone()
     }
 
     /// How it is stopped.
@@ -239,10 +232,18 @@ impl Actor {
 
     /// Waits until everything of this incarnation has ended.
     pub(crate) async fn wait_ended(&self) -> ExitReason {
-        let mut ended = self.ended.subscribe();
-        // The sender lives in `self`, so this cannot fail while we wait.
-        let reason = ended.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
-        reason.unwrap_or(ExitReason::Killed(KillCause::Host))
+        self.control.until(|| self.ended().cloned()).await
+    }
+
+    /// How it ended, once everything of this incarnation has.
+    pub(crate) fn ended(&self) -> Option<&ExitReason> {
+        self.ended.get().map(|reason| &**reason)
+    }
+
+    /// Everything of this incarnation has ended; the first reason counts.
+    pub(crate) fn set_ended(&self, reason: ExitReason) {
+        let _ = self.ended.set(Box::new(reason));
+        self.control.notify();
     }
 }
 

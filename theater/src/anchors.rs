@@ -47,12 +47,16 @@ impl Anchors {
     }
 }
 
+fn anchoring(parent: &Actor) -> Option<&Anchoring> {
+    Some(parent.seldom_now()?.anchors.0.get()?)
+}
+
 /// Notes that a child's chain has a new transition.
 pub(crate) fn touch(child: &Arc<Actor>) {
     let Some(parent) = child.parent.as_ref().and_then(Weak::upgrade) else {
         return;
     };
-    let Some(anchoring) = parent.anchors.0.get() else {
+    let Some(anchoring) = anchoring(&parent) else {
         return;
     };
     match anchoring.mode {
@@ -69,19 +73,14 @@ pub(crate) fn touch(child: &Arc<Actor>) {
                 active.children.push(child.clone());
             }
             if !std::mem::replace(&mut active.ticking, true) {
-                let weak = Arc::downgrade(&parent);
+                let parent = parent.clone();
                 let tick = parent.shared.sources.sleep(TICK);
-                let mut ended = parent.ended.subscribe();
-                parent.shared.spawn(async move {
+                parent.clone().shared.spawn(async move {
                     // Not longer than the parent: the program may be about to drop its timers.
                     tokio::select! {
                         biased;
-                        _ = ended.wait_for(Option::is_some) => {}
-                        () = tick => {
-                            if let Some(parent) = weak.upgrade() {
-                                self::tick(&parent);
-                            }
-                        }
+                        _ = parent.wait_ended() => {}
+                        () = tick => self::tick(&parent),
                     }
                 });
             }
@@ -90,11 +89,11 @@ pub(crate) fn touch(child: &Arc<Actor>) {
 }
 
 fn tick(parent: &Arc<Actor>) {
-    if let Some(anchoring) = parent.anchors.0.get() {
+    if let Some(anchoring) = anchoring(parent) {
         let mut active = lock(&anchoring.active);
         active.ticking = false;
         let children = std::mem::take(&mut active.children);
-        if parent.ended.borrow().is_none() {
+        if parent.ended().is_none() {
             record(parent, &children);
         }
     }
@@ -103,7 +102,7 @@ fn tick(parent: &Arc<Actor>) {
 /// Anchors a child whose incarnation has ended.
 pub(crate) fn exited(child: &Arc<Actor>) {
     if let Some(parent) = child.parent.as_ref().and_then(Weak::upgrade)
-        && let Some(anchoring) = parent.anchors.0.get()
+        && let Some(anchoring) = anchoring(&parent)
     {
         let _active = lock(&anchoring.active);
         record(&parent, std::slice::from_ref(child));

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use bytes::Bytes;
 use theater_chain::data::{ActorStarted, ErrorType, FORMAT, HandlerRecord, KillCause, Lane, RestartStateKind};
@@ -20,9 +21,10 @@ use crate::exit::ExitReason;
 use crate::failpoint::step;
 use crate::failure;
 use crate::fork::Branch;
-use crate::inbox::Life;
+use crate::inbox::{Life, Phase};
 use crate::instance::{ActorInstance, new_store};
 use crate::message::Message;
+use crate::places::Place;
 use crate::runner::{self, run_turn};
 use crate::sources::within;
 use crate::start::Start;
@@ -93,7 +95,7 @@ pub(crate) async fn start_here(actor: Arc<Actor>, plan: Plan) -> Result<Started,
 
 /// A start that a fault of ours ended.
 fn broken_off(actor: &Actor) -> SpawnError {
-    let reason = actor.ended.borrow().clone().unwrap_or(ExitReason::Killed(KillCause::Host));
+    let reason = actor.ended().cloned().unwrap_or(ExitReason::Killed(KillCause::Host));
     SpawnError::Ended { id: actor.id, name: actor.name().to_owned(), reason }
 }
 
@@ -241,17 +243,9 @@ pub(crate) async fn start_handlers(actor: &Arc<Actor>, slots: &mut Slots) -> Res
 /// Makes an instance, within `init_timeout`: a component's start functions are guest code too.
 pub(crate) async fn instantiate(actor: &Arc<Actor>, slots: Slots) -> Result<Box<ActorInstance>, Unmade> {
     let limit = actor.made.manifest.limits.init_timeout;
-    let permit = tokio::select! {
-        biased;
-        why = actor.control.interrupted() => return Err(Unmade { reason: why.reason(), slots }),
-        permit = within(&*actor.shared.sources, limit, actor.shared.pool.place()) => permit,
-    };
-    let Some(permit) = permit else {
-        let reason = format!(
-            "no place for an instance became free within {limit:?}; the runtime has too few for what runs at once"
-        );
-        let reason = ExitReason::Abnormal(ActorError::new(ErrorType::InstantiateFailed, reason));
-        return Err(Unmade { reason, slots });
+    let place = match place(actor, limit).await {
+        Ok(place) => place,
+        Err(reason) => return Err(Unmade { reason, slots }),
     };
     let program = actor.program();
     let mut store = new_store(actor, slots);
@@ -262,7 +256,7 @@ pub(crate) async fn instantiate(actor: &Arc<Actor>, slots: Slots) -> Result<Box<
     let turn = std::mem::take(&mut store.data_mut().turn);
     let refused = store.data().memory.refused;
     let error = match outcome {
-        Drive::Done(Ok(instance)) => return Ok(Box::new(ActorInstance::new(store, instance, permit))),
+        Drive::Done(Ok(instance)) => return Ok(Box::new(ActorInstance::new(store, instance, place))),
         Drive::Done(Err(error)) => {
             let mut failure = failure::classify(&error, turn, refused);
             if failure.kind == ErrorType::HostCallFailed {
@@ -276,6 +270,50 @@ pub(crate) async fn instantiate(actor: &Arc<Actor>, slots: Slots) -> Result<Box<
         Drive::Interrupted(why) => return Err(Unmade { reason: why.reason(), slots: store.into_data().slots }),
     };
     Err(Unmade { reason: ExitReason::Abnormal(error), slots: store.into_data().slots })
+}
+
+/// A place for an instance. An actor that has started has waited for its message all along, and waits on:
+/// that others are busy is no failure of it.
+async fn place(actor: &Arc<Actor>, limit: Duration) -> Result<Place, ExitReason> {
+    let pinned = lock(&actor.inbox).pinned_place();
+    if let Some(place) = pinned {
+        return Ok(place);
+    }
+    let starts = matches!(lock(&actor.inbox).phase, Phase::Starting);
+    let pool = &actor.shared.pool;
+    let place = async {
+        if starts { within(&*actor.shared.sources, limit, pool.place()).await } else { Some(pool.place().await) }
+    };
+    let place = tokio::select! {
+        biased;
+        why = actor.control.interrupted() => return Err(why.reason()),
+        place = place => place,
+    };
+    let Some(place) = place else {
+        let reason = format!(
+            "no place for an instance became free within {limit:?}; the runtime has too few for what runs at once"
+        );
+        return Err(ExitReason::Abnormal(ActorError::new(ErrorType::InstantiateFailed, reason)));
+    };
+    if !actor.made.manifest.pinned {
+        return Ok(place);
+    }
+    match pool.pin(place) {
+        Ok(pin) => {
+            lock(&actor.inbox).pin(pin.clone());
+            Ok(Place::Pinned(pin))
+        }
+        Err(place) => {
+            if starts {
+                tracing::warn!(
+                    actor = %actor.label(),
+                    "half of the {} places for instances are kept for pinned actors; this one is parked like others",
+                    pool.instances.places
+                );
+            }
+            Ok(place)
+        }
+    }
 }
 
 /// An instance that could not be made; nothing of it is recorded.

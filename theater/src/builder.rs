@@ -10,13 +10,15 @@ use theater_chain::{ChainStore, MemoryStore};
 use tokio::sync::watch;
 
 use crate::background::Background;
+use crate::capacity::Instances;
 use crate::compile::{self, CompileCache, CompileEvent, Compiler, Observer};
 use crate::component::Components;
 use crate::engine;
 use crate::flights::Flights;
 use crate::handler::{ErasedHandler, Handler, Registered};
-use crate::instance::LivePool;
 use crate::journal::Journal;
+use crate::made::Templates;
+use crate::places::LivePool;
 use crate::resent::Resent;
 use crate::runtime::TheaterRuntime;
 use crate::shared::Shared;
@@ -24,9 +26,6 @@ use crate::sources::{Sources, SystemSources};
 use crate::tree::Tree;
 use crate::tree_heads::Signer;
 use crate::upgrade::UpgradeCheck;
-
-/// Live instances at once, where nothing else is set. Idle actors beyond that are parked.
-const LIVE: u32 = 4_000;
 
 /// Why a runtime could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -78,7 +77,8 @@ pub struct TheaterRuntimeBuilder {
     handlers: Vec<Result<Arc<dyn ErasedHandler>, BuildError>>,
     store: Arc<dyn ChainStore>,
     sources: Arc<dyn Sources>,
-    live: u32,
+    live: Instances,
+    linger: Option<Duration>,
     host_key: Option<HostKey>,
     sign_anew: bool,
     compile: compile::Options,
@@ -95,7 +95,8 @@ impl TheaterRuntimeBuilder {
             handlers: Vec::new(),
             store: Arc::new(MemoryStore::new()),
             sources: Arc::new(SystemSources::new()),
-            live: LIVE,
+            live: Instances::of_this_machine(),
+            linger: None,
             host_key: None,
             sign_anew: false,
             compile: compile::Options::default(),
@@ -161,11 +162,23 @@ impl TheaterRuntimeBuilder {
         self
     }
 
-    /// Instances that may be live at once (4,000): each takes address space and memory mappings.
-    /// Idle actors beyond that are parked and get a fresh instance with their next message.
+    /// Instances that may be live at once, at least one; without this as many as the machine bears:
+    /// [`Instances::of_this_machine`]. Idle actors beyond that are parked, the one that has been idle for
+    /// longest first, and get a fresh instance with their next message.
+    ///
+    /// While a guest waits in a host call its place is lent to another actor, so that a chain of requests
+    /// may be longer than there are places: up to an eighth more, and at least 128.
     #[must_use]
     pub fn live_instances(mut self, live: u32) -> Self {
-        self.live = live.max(1);
+        self.live = Instances::set(live);
+        self
+    }
+
+    /// Parks an actor that has been idle for about this long even where nobody wants its place. Without
+    /// this that is done after 15 s, and only while less than a tenth of the machine's memory is left.
+    #[must_use]
+    pub fn park_after(mut self, linger: Duration) -> Self {
+        self.linger = Some(linger);
         self
     }
 
@@ -210,7 +223,7 @@ impl TheaterRuntimeBuilder {
         let handlers = self.handlers.into_iter().collect::<Result<Vec<_>, _>>()?;
         check_duplicates(&handlers)?;
         let failed = |error: &dyn std::fmt::Display| BuildError::Engine(error.to_string());
-        let engine = engine::build(self.live).map_err(|error| failed(&error))?;
+        let engine = engine::build(self.live.slots).map_err(|error| failed(&error))?;
         let background = Background::new().map_err(|error| failed(&error))?;
         #[cfg_attr(not(feature = "testing"), expect(unused_mut, reason = "tests change it"))]
         let mut journal = Journal::new(self.store, self.sources.clone());
@@ -236,11 +249,12 @@ impl TheaterRuntimeBuilder {
             journal: journal.clone(),
             sources: self.sources,
             tree: Tree::default(),
+            templates: Templates::default(),
             resent: Resent::default(),
             at_ms_ahead: AtomicI64::new(0),
             recovered: AtomicBool::new(false),
             recovering: watch::Sender::new(false),
-            pool: LivePool::new(self.live),
+            pool: Arc::new(LivePool::new(self.live, self.linger)),
             background,
             upgrade_check: self.upgrade_check,
             tasks,
@@ -248,6 +262,7 @@ impl TheaterRuntimeBuilder {
             failpoints: self.failpoints,
         };
         shared.spawn(journal.write(signer));
+        tracing::info!("{}", self.live);
         Ok(TheaterRuntime::new(shared))
     }
 }

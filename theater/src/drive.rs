@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use crate::actor::{Actor, Interruption};
+use crate::places::Lent;
 use futures_util::task::AtomicWaker;
 
 /// A guest that has run for longer than this in one call goes on in the background.
@@ -32,27 +33,42 @@ pub(crate) async fn drive<F: Future>(actor: &Actor, budget: Duration, busy: &Ato
     let sources = &actor.shared.sources;
     let waking = Arc::new(TurnWaker::default());
     let waker = Waker::from(waking.clone());
-    let mut used = Duration::ZERO;
+    let (mut used, mut now) = (Duration::ZERO, Duration::ZERO);
+    let mut listens = false;
     let mut yielding: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = None;
+    let mut lent: Option<Lent<'_>> = None;
     let outcome = std::future::poll_fn(|cx| {
-        if let Poll::Ready(why) = interrupted.as_mut().poll(cx) {
+        // Most calls end in one poll: whoever interrupts is listened to when the guest gives way.
+        let why = if listens {
+            interrupted.as_mut().poll(cx)
+        } else {
+            actor.control.interruption().map_or(Poll::Pending, Poll::Ready)
+        };
+        if let Poll::Ready(why) = why {
             return Poll::Ready(Drive::Interrupted(why));
         }
         if let Some(pause) = &mut yielding {
             std::task::ready!(pause.as_mut().poll(cx));
             yielding = None;
         }
+        lent = None;
         waking.outer.register(cx.waker());
         waking.begin();
         let start = sources.monotonic();
         let polled = guest.as_mut().poll(&mut Context::from_waker(&waker));
-        used += sources.monotonic().saturating_sub(start);
+        now = sources.monotonic();
+        used += now.saturating_sub(start);
         let woken = waking.end();
         if let Poll::Ready(output) = polled {
             return Poll::Ready(Drive::Done(output));
         }
         if used > budget {
             return Poll::Ready(Drive::TimedOut);
+        }
+        if !std::mem::replace(&mut listens, true)
+            && let Poll::Ready(why) = interrupted.as_mut().poll(cx)
+        {
+            return Poll::Ready(Drive::Interrupted(why));
         }
         if woken {
             busy.store(used > QUICK, Ordering::Relaxed);
@@ -62,11 +78,16 @@ pub(crate) async fn drive<F: Future>(actor: &Actor, budget: Duration, busy: &Ato
             } else {
                 cx.waker().wake_by_ref();
             }
+        } else {
+            // It waits in a host call; whom it waits for may need a place.
+            lent = Some(actor.shared.pool.lend());
         }
         Poll::Pending
     })
     .await;
-    actor.recorder.usage.add(sources.monotonic(), used);
+    if used > Duration::ZERO {
+        actor.recorder.usage.add(now, used);
+    }
     outcome
 }
 

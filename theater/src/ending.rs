@@ -40,6 +40,7 @@ pub(crate) async fn end(actor: Arc<Actor>, reason: ExitReason, life: Life, faile
         Life::Live(live) => live.into_slots(),
         Life::Parked(slots) => slots,
     };
+    drop(lock(&actor.inbox).unpin());
     begin(&actor, &reason);
     end_children(&actor, &reason).await;
     step!(actor, "end.children");
@@ -71,7 +72,7 @@ pub(crate) async fn told(
         }
         failed.tell();
     }
-    actor.ended.send_replace(Some(reason));
+    actor.set_ended(reason);
 }
 
 /// An end that was under way and did not complete: nobody must wait for it for ever. Says whether
@@ -82,10 +83,10 @@ pub(crate) fn abandoned(actor: &Arc<Actor>) -> bool {
         return false;
     }
     let reason = ExitReason::Killed(KillCause::Host);
-    inbox.phase = Phase::Ended(reason.clone());
+    inbox.phase = Phase::Ended(Box::new(reason.clone()));
     drop(inbox);
     actor.shared.tree.remove(actor);
-    actor.ended.send_replace(Some(reason));
+    actor.set_ended(reason);
     true
 }
 
@@ -138,8 +139,9 @@ fn is_orderly(actor: &Actor, reason: &ExitReason) -> bool {
 }
 
 fn end_tasks(actor: &Actor) {
-    actor.watch.clear();
-    for task in lock(&actor.tasks).drain(..) {
+    let Some(seldom) = actor.seldom_now() else { return };
+    seldom.watch.clear();
+    for task in lock(&seldom.tasks).drain(..) {
         task.abort();
     }
 }
@@ -245,17 +247,17 @@ pub(crate) fn fail_parent(actor: &Actor) {
 fn conclude(actor: &Arc<Actor>, reason: &ExitReason, fact: Option<ChildExit>, published: bool, failed: &FailedSlot) {
     let hook = fact.as_ref().filter(|_| published).and_then(|_| {
         let parent = actor.parent.as_ref()?.upgrade()?;
-        parent.watch.exit_hook()
+        parent.seldom_now()?.watch.exit_hook()
     });
     let (keep, hold, left) = {
         let mut inbox = lock(&actor.inbox);
         let keep = inbox.is_kept();
         let hold = hook.is_some() && inbox.stopped_by.is_none();
         let left = if keep || hold {
-            inbox.phase = Phase::Held(reason.clone());
+            inbox.phase = Phase::Held(Box::new(reason.clone()));
             Default::default()
         } else {
-            inbox.phase = Phase::Ended(reason.clone());
+            inbox.phase = Phase::Ended(Box::new(reason.clone()));
             inbox.take_queue()
         };
         (keep, hold, left)
@@ -268,7 +270,7 @@ fn conclude(actor: &Arc<Actor>, reason: &ExitReason, fact: Option<ChildExit>, pu
             exit.mailbox = hold.then(|| HeldMailbox::for_supervisor(actor.clone(), failed.clone()));
             watch::tell(actor, &hook, exit);
         }
-        (None, Some(exit)) if !published => *lock(&actor.failed_start) = Some(Box::new(exit)),
+        (None, Some(exit)) if !published => *lock(&actor.seldom().failed_start) = Some(Box::new(exit)),
         _ => {}
     }
     for message in left {

@@ -55,7 +55,8 @@ fn config(live: Option<u32>) -> Config {
         let mut pool = PoolingAllocationConfig::default();
         pool.total_component_instances(live)
             .total_core_instances(live.saturating_mul(CORE_INSTANCES))
-            .total_memories(live.saturating_mul(2))
+            // Each reserves 4 GiB of address space; a component with several memories is rare.
+            .total_memories(live.saturating_add(live / 4).saturating_add(4))
             .total_tables(live.saturating_mul(4))
             .total_stacks(live)
             .max_core_instances_per_component(CORE_INSTANCES)

@@ -121,7 +121,7 @@ impl ActorHandle {
             let Some(actor) = self.shared.tree.find(self.id) else {
                 break;
             };
-            if actor.ended.borrow().is_none() {
+            if actor.ended().is_none() {
                 actor.wait_ended().await;
             } else {
                 // It ended and is still registered: a next incarnation is on its way, or its

@@ -12,18 +12,18 @@ use crate::error::CallError;
 use crate::exit::ExitReason;
 use crate::exits::StoppedBy;
 use crate::instance::{self, ActorInstance};
+use crate::linger;
 use crate::message::Message;
+use crate::places::{Asked, Pin, Place};
 use crate::runner;
 use crate::turn::record_error;
 
 #[derive(Default)]
 pub(crate) struct Inbox {
     pub(crate) phase: Phase,
-    /// The call that was open when the process went down: it begins again before anything else.
-    open: Option<Message>,
-    /// What is to be decided, before any message.
-    urgent: VecDeque<Message>,
-    queue: VecDeque<Message>,
+    seldom: Option<Box<Seldom>>,
+    /// Boxed, so that an actor that had a few messages does not keep room for as many.
+    queue: VecDeque<Box<Message>>,
     /// Places promised to messages that leave when their sender's call commits.
     reserved: usize,
     /// Bytes of the messages that are queued or promised a place.
@@ -34,6 +34,8 @@ pub(crate) struct Inbox {
     life: Option<Life>,
     /// The pool knows that it has an instance that could be given up.
     listed: bool,
+    /// When it went idle last, as the pool counts.
+    idle_at: u64,
     /// A restart is under way, or will be, that takes the messages over.
     kept: bool,
     /// Its parent hears of its end, also while it starts: whoever decided that start went down.
@@ -50,6 +52,17 @@ pub(crate) struct Inbox {
     pub(crate) stopped_by: Option<StoppedBy>,
 }
 
+/// What few mailboxes have.
+#[derive(Default)]
+struct Seldom {
+    /// The call that was open when the process went down: it begins again before anything else.
+    open: Option<Message>,
+    /// What is to be decided, before any message.
+    urgent: VecDeque<Message>,
+    /// The place that a pinned actor keeps.
+    pin: Option<Arc<Pin>>,
+}
+
 /// Where an incarnation is in its life.
 #[derive(Default)]
 pub(crate) enum Phase {
@@ -61,9 +74,9 @@ pub(crate) enum Phase {
     /// It takes no more calls; its children end, then it does.
     Ending,
     /// It ended and its messages wait for what its supervisor decides.
-    Held(ExitReason),
+    Held(Box<ExitReason>),
     /// It ended for good.
-    Ended(ExitReason),
+    Ended(Box<ExitReason>),
 }
 
 /// An actor between two calls.
@@ -101,10 +114,11 @@ impl Inbox {
             self.put_away(actor, life);
             return Work::Idle;
         }
-        match self.urgent.pop_front().or_else(|| self.queue.pop_front()) {
+        let urgent = self.seldom.as_mut().and_then(|seldom| seldom.urgent.pop_front());
+        match urgent.map(Box::new).or_else(|| self.queue.pop_front()) {
             Some(message) => {
                 self.bytes = self.bytes.saturating_sub(message.size());
-                Work::Message(Box::new(message), life)
+                Work::Message(message, life)
             }
             None => {
                 self.put_away(actor, life);
@@ -115,37 +129,40 @@ impl Inbox {
 
     /// Whether there is nothing to serve.
     fn is_empty(&self) -> bool {
-        self.open.is_none() && self.urgent.is_empty() && self.queue.is_empty()
+        let seldom = self.seldom.as_ref();
+        self.queue.is_empty() && seldom.is_none_or(|seldom| seldom.open.is_none() && seldom.urgent.is_empty())
     }
 
     /// The call that was to begin again.
     pub(crate) fn take_open(&mut self) -> Option<Message> {
-        let message = self.open.take()?;
+        let message = self.seldom.as_mut()?.open.take()?;
         self.bytes = self.bytes.saturating_sub(message.size());
         Some(message)
     }
 
     /// The call that is to begin again.
     pub(crate) fn open_mut(&mut self) -> Option<&mut Message> {
-        self.open.as_mut()
+        self.seldom.as_mut()?.open.as_mut()
     }
 
     /// The call that begins again, before anything else.
     pub(crate) fn reenter(&mut self, message: Message) {
         self.bytes += message.size();
-        self.open = Some(message);
+        self.seldom.get_or_insert_default().open = Some(message);
     }
 
     /// Puts away what an idle actor does not need a task for.
     fn put_away(&mut self, actor: &Arc<Actor>, life: Life) {
         self.life = Some(match life {
+            live @ Life::Live(_) if self.is_pinned() => live,
             Life::Live(live) if actor.shared.pool.is_wanted() => {
                 instance::record_drop(actor, DropReason::Parked);
                 Life::Parked(live.into_slots())
             }
             Life::Live(live) => {
+                self.idle_at = actor.shared.pool.note_use();
                 if !std::mem::replace(&mut self.listed, true) {
-                    actor.shared.pool.list(actor);
+                    linger::list(actor, self.idle_at);
                 }
                 Life::Live(live)
             }
@@ -173,11 +190,15 @@ impl Inbox {
     /// The messages that wait and that this picks.
     pub(crate) fn take_messages(&mut self, mut picked: impl FnMut(&Message) -> bool) -> Vec<Message> {
         let mut taken = Vec::new();
-        for queue in [&mut self.urgent, &mut self.queue] {
-            let (out, rest): (VecDeque<_>, _) = std::mem::take(queue).into_iter().partition(&mut picked);
-            *queue = rest;
+        if let Some(seldom) = &mut self.seldom {
+            let (out, rest): (VecDeque<_>, _) = std::mem::take(&mut seldom.urgent).into_iter().partition(&mut picked);
+            seldom.urgent = rest;
             taken.extend(out);
         }
+        let (out, rest): (VecDeque<_>, _) =
+            std::mem::take(&mut self.queue).into_iter().partition(|message| picked(message));
+        self.queue = rest;
+        taken.extend(out.into_iter().map(|message| *message));
         self.bytes = self.bytes.saturating_sub(taken.iter().map(Message::size).sum());
         taken
     }
@@ -185,7 +206,7 @@ impl Inbox {
     /// Nobody holds it any more: what waited is served.
     pub(crate) fn let_go(&mut self, actor: &Arc<Actor>) {
         self.held = false;
-        if !self.queue.is_empty() || !self.urgent.is_empty() {
+        if !self.is_empty() {
             wake(actor, self);
         }
     }
@@ -212,19 +233,45 @@ impl Inbox {
         self.scheduled = true;
     }
 
-    /// Takes the instance of an idle actor, if it has one. The pool has taken it off its list.
-    pub(crate) fn park(&mut self) -> Option<Box<ActorInstance>> {
+    /// Takes the instance of an actor that has been idle since it was listed. The pool has taken it off
+    /// its list.
+    pub(crate) fn park(&mut self, listed_at: u64) -> Result<Box<ActorInstance>, Asked> {
         self.listed = false;
         if self.scheduled || !matches!(self.phase, Phase::Running) {
-            return None;
+            return Err(Asked::Busy);
         }
         match self.life.take() {
-            Some(Life::Live(live)) => Some(live),
+            Some(Life::Live(live)) if self.idle_at == listed_at => Ok(live),
             other => {
+                self.listed = matches!(other, Some(Life::Live(_)));
                 self.life = other;
-                None
+                Err(if self.listed { Asked::UsedAt(self.idle_at) } else { Asked::Busy })
             }
         }
+    }
+
+    /// The place that a pinned actor keeps, once it has one.
+    pub(crate) fn pinned_place(&self) -> Option<Place> {
+        self.seldom.as_ref()?.pin.clone().map(Place::Pinned)
+    }
+
+    fn is_pinned(&self) -> bool {
+        self.seldom.as_ref().is_some_and(|seldom| seldom.pin.is_some())
+    }
+
+    /// Keeps this place until the actor ends.
+    pub(crate) fn pin(&mut self, pin: Arc<Pin>) {
+        self.seldom.get_or_insert_default().pin = Some(pin);
+    }
+
+    /// It ends: its place is for others.
+    pub(crate) fn unpin(&mut self) -> Option<Arc<Pin>> {
+        self.seldom.as_mut()?.pin.take()
+    }
+
+    /// Whether it serves without an instance: the next message gets it a fresh one.
+    pub(crate) fn is_parked(&self) -> bool {
+        matches!((&self.phase, &self.life), (Phase::Running, Some(Life::Parked(_)))) && !self.scheduled
     }
 
     /// Puts the handlers' states of a parked actor back.
@@ -235,8 +282,8 @@ impl Inbox {
     pub(crate) fn take_queue(&mut self) -> VecDeque<Message> {
         self.bytes = 0;
         // The open call is not among them: it had begun.
-        let mut queue = std::mem::take(&mut self.urgent);
-        queue.append(&mut self.queue);
+        let mut queue = self.seldom.as_mut().map(|seldom| std::mem::take(&mut seldom.urgent)).unwrap_or_default();
+        queue.extend(std::mem::take(&mut self.queue).into_iter().map(|message| *message));
         queue
     }
 
@@ -255,10 +302,11 @@ impl Inbox {
     }
 
     /// Puts messages of the incarnation before in front.
-    pub(crate) fn adopt(&mut self, mut messages: VecDeque<Message>) {
+    pub(crate) fn adopt(&mut self, messages: VecDeque<Message>) {
         self.bytes += messages.iter().map(Message::size).sum::<usize>();
-        messages.append(&mut self.queue);
-        self.queue = messages;
+        for message in messages.into_iter().rev() {
+            self.queue.push_front(Box::new(message));
+        }
     }
 }
 
@@ -270,7 +318,7 @@ pub(crate) fn reserve(actor: &Actor, bytes: usize) -> Result<(), CallError> {
     let limit = actor.made.manifest.limits.mailbox;
     let mut inbox = lock(&actor.inbox);
     if let Phase::Ended(reason) = &inbox.phase {
-        return Err(CallError::Ended { actor: actor.id, reason: reason.clone() });
+        return Err(CallError::Ended { actor: actor.id, reason: ExitReason::clone(reason) });
     }
     if inbox.queue.len() + inbox.reserved >= limit {
         return Err(CallError::MailboxFull { actor: actor.id, limit });
@@ -303,12 +351,12 @@ pub(crate) fn release(actor: &Actor, bytes: usize) {
 pub(crate) fn push(actor: &Arc<Actor>, message: Message) -> Result<(), Box<(Message, ExitReason)>> {
     let mut inbox = lock(&actor.inbox);
     if let Phase::Ended(reason) = &inbox.phase {
-        return Err(Box::new((message, reason.clone())));
+        return Err(Box::new((message, ExitReason::clone(reason))));
     }
     inbox.bytes += message.size();
     match message.lane {
-        Lane::Decision => inbox.urgent.push_back(message),
-        Lane::Start | Lane::Mailbox => inbox.queue.push_back(message),
+        Lane::Decision => inbox.seldom.get_or_insert_default().urgent.push_back(message),
+        Lane::Start | Lane::Mailbox => inbox.queue.push_back(Box::new(message)),
     }
     wake(actor, &mut inbox);
     Ok(())

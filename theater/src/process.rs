@@ -39,6 +39,8 @@ pub struct ActorProcess {
     pub children: Vec<TheaterId>,
     /// Whether it serves.
     pub status: ActorStatus,
+    /// Whether it serves without an instance: its next message gets it a fresh one.
+    pub parked: bool,
     /// Where its manifest was read.
     pub manifest_path: String,
     /// Which of its lives this is, from 1.
@@ -62,6 +64,7 @@ impl ActorProcess {
             Phase::Held(_) if inbox.is_kept() => ActorStatus::Restarting,
             Phase::Held(reason) | Phase::Ended(reason) => status_of(&reason.record()),
         };
+        let parked = inbox.is_parked();
         drop(inbox);
         Self {
             actor_id: actor.id,
@@ -69,6 +72,7 @@ impl ActorProcess {
             parent: actor.parent_id,
             children: actor.children().iter().map(|child| child.id).collect(),
             status,
+            parked,
             manifest_path: actor.made.manifest.path.display().to_string(),
             incarnation: actor.incarnation,
             handlers: actor.made.handlers.iter().map(|handler| handler.name().to_owned()).collect(),
@@ -96,6 +100,7 @@ impl ActorProcess {
             parent: entry.index.parent,
             children: Vec::new(),
             status,
+            parked: false,
             manifest_path: entry.index.manifest_path.clone(),
             incarnation: entry.index.incarnation,
             handlers: handlers.into_iter().map(|handler| handler.name).collect(),

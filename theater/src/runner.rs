@@ -57,7 +57,7 @@ where
 }
 
 fn is_busy(actor: &Actor) -> bool {
-    actor.recorder.usage.is_busy(actor.shared.sources.monotonic())
+    actor.recorder.usage.is_busy(|| actor.shared.sources.monotonic())
 }
 
 /// Runs a part of an actor's life. A panic in it is a fault of ours; it ends this actor, recorded,
@@ -106,8 +106,20 @@ pub(crate) async fn serve(actor: Arc<Actor>, mut life: Life, busy: bool) {
         }
         served += 1;
         if served.is_multiple_of(BATCH) {
+            life = give_way(&actor, life);
             tokio::task::yield_now().await;
         }
+    }
+}
+
+/// Of an actor that never goes idle: its instance gives way to those that wait for a place.
+fn give_way(actor: &Actor, life: Life) -> Life {
+    match life {
+        Life::Live(live) if actor.shared.pool.is_wanted() && !live.is_pinned() => {
+            instance::record_drop(actor, DropReason::Parked);
+            Life::Parked(live.into_slots())
+        }
+        life => life,
     }
 }
 

@@ -9,6 +9,7 @@ use theater_chain::{ChainEvent, ChainStore, StoreError, TheaterId};
 use crate::actor::Terms;
 use crate::background::Background;
 use crate::bring_up::Started;
+use crate::capacity::Instances;
 use crate::chain_view::ReadError;
 use crate::cursor::EventCursor;
 use crate::error::SpawnError;
@@ -220,6 +221,11 @@ impl TheaterRuntime {
         let mut actors = self.shared.tree.all();
         actors.sort_by_key(|actor| actor.depth);
         actors.iter().map(ActorProcess::of).collect()
+    }
+
+    /// How many instances may be live at once, and why no more.
+    pub fn instances(&self) -> Instances {
+        self.shared.pool.instances
     }
 
     /// The store that the runtime was composed with.

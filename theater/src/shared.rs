@@ -13,8 +13,9 @@ use crate::compile::Compiler;
 use crate::component::Components;
 use crate::flights::Flights;
 use crate::handler::ErasedHandler;
-use crate::instance::LivePool;
 use crate::journal::Journal;
+use crate::made::Templates;
+use crate::places::LivePool;
 use crate::resent::Resent;
 use crate::sources::Sources;
 use crate::tree::Tree;
@@ -33,7 +34,8 @@ pub(crate) struct Shared {
     pub(crate) journal: Arc<Journal>,
     pub(crate) sources: Arc<dyn Sources>,
     pub(crate) tree: Tree,
-    pub(crate) pool: LivePool,
+    pub(crate) templates: Templates,
+    pub(crate) pool: Arc<LivePool>,
     pub(crate) flights: Arc<Flights>,
     /// Requests whose answers were waited for when the process went down.
     pub(crate) resent: Resent,

@@ -72,7 +72,7 @@ pub(crate) struct New {
 /// Starts a new actor; returns when it runs or has declined.
 pub(crate) async fn spawn(shared: Arc<Shared>, new: New) -> Result<Started, SpawnError> {
     let New { parent, id, manifest, origin, parent_event, terms } = new;
-    let made = Arc::new(prepare(&shared, manifest, parent.as_deref(), None).await?);
+    let made = shared.templates.share(prepare(&shared, manifest, parent.as_deref(), None).await?);
     let (state, restart_state) = match origin {
         Origin::Init(Some(bytes)) => (Some(bytes), RestartStateKind::Reset),
         Origin::Init(None) => (init_state(&made.manifest)?, RestartStateKind::Reset),
@@ -172,7 +172,7 @@ pub(crate) async fn attempt(
     }
     // It ended, and its messages wait: for good where it declined.
     let held = HeldMailbox::for_supervisor(actor.clone(), FailedSlot::default());
-    let exit = lock(&actor.failed_start).take();
+    let exit = actor.seldom_now().and_then(|seldom| lock(&seldom.failed_start).take());
     started.map_err(|error| match exit {
         Some(exit) => FailedStart { error, exit: Some(exit), mailbox: Some(held) },
         None => FailedStart { error, exit: None, mailbox: None },

@@ -130,7 +130,7 @@ impl<'a> Start<'a> {
     /// # Errors
     /// Another handler of this actor listens already.
     pub fn exits(&self, hook: impl FnMut(ChildExit) + Send + 'static) -> wasmtime::Result<()> {
-        if !self.actor.watch.exits(Box::new(hook)) {
+        if !self.actor.seldom().watch.exits(Box::new(hook)) {
             return Err(wasmtime::Error::msg("another handler listens to the exits of this actor's children"));
         }
         Ok(())
@@ -141,7 +141,7 @@ impl<'a> Start<'a> {
     /// # Errors
     /// Another handler of this actor listens already.
     pub fn errs(&self, hook: impl FnMut(ChildErr) + Send + 'static) -> wasmtime::Result<()> {
-        if !self.actor.watch.errs(Box::new(hook)) {
+        if !self.actor.seldom().watch.errs(Box::new(hook)) {
             return Err(wasmtime::Error::msg("another handler listens to the errors of this actor's children"));
         }
         Ok(())
@@ -152,7 +152,7 @@ impl<'a> Start<'a> {
     /// # Errors
     /// Another handler of this actor listens already.
     pub fn begins(&self, hook: impl FnMut(TheaterId) + Send + 'static) -> wasmtime::Result<()> {
-        if !self.actor.watch.begins(Box::new(hook)) {
+        if !self.actor.seldom().watch.begins(Box::new(hook)) {
             return Err(wasmtime::Error::msg("another handler listens to the restarts of this actor's children"));
         }
         Ok(())
@@ -161,7 +161,7 @@ impl<'a> Start<'a> {
     /// Has the heads of the children's chains recorded in this actor's; the first handler that asks
     /// for it says how often.
     pub fn anchor(&self, mode: Anchor) {
-        self.actor.anchors.begin(mode);
+        self.actor.seldom().anchors.begin(mode);
     }
 
     /// As [`Start::tree`], for children that are started while the actor starts, which waits for
@@ -266,7 +266,7 @@ impl ActorRef {
         let Some(actor) = self.actor.upgrade() else {
             return;
         };
-        let mut tasks = lock(&actor.tasks);
+        let mut tasks = lock(&actor.seldom().tasks);
         if lock(&actor.family).closed {
             return;
         }

@@ -1,7 +1,7 @@
 //! How much a guest has run lately, so that the busy ones can be told from the quiet ones.
 
 use std::sync::Mutex;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::actor::lock;
@@ -16,6 +16,8 @@ const BUSY: Duration = Duration::from_millis(4);
 #[derive(Default)]
 pub(crate) struct Usage {
     windows: Mutex<Windows>,
+    /// Whether it was busy when that was looked at last; it is no more so by itself.
+    was_busy: AtomicBool,
     /// Its tasks, while it is busy: several only where one follows another.
     pub(crate) tasks: AtomicUsize,
 }
@@ -33,6 +35,7 @@ impl Usage {
         let mut windows = lock(&self.windows);
         windows.roll(now);
         windows.current += ran;
+        self.was_busy.store(windows.is_busy(), Ordering::Relaxed);
     }
 
     /// Counts an end by failure: what it takes to clean up after it and to start again is no less
@@ -41,14 +44,22 @@ impl Usage {
         self.add(now, BUSY + Duration::from_nanos(1));
     }
 
-    pub(crate) fn is_busy(&self, now: Duration) -> bool {
+    pub(crate) fn is_busy(&self, now: impl FnOnce() -> Duration) -> bool {
+        if !self.was_busy.load(Ordering::Relaxed) {
+            return false;
+        }
         let mut windows = lock(&self.windows);
-        windows.roll(now);
-        windows.current + windows.before > BUSY
+        windows.roll(now());
+        self.was_busy.store(windows.is_busy(), Ordering::Relaxed);
+        windows.is_busy()
     }
 }
 
 impl Windows {
+    fn is_busy(&self) -> bool {
+        self.current + self.before > BUSY
+    }
+
     fn roll(&mut self, now: Duration) {
         let age = now.saturating_sub(self.start);
         if age < WINDOW {

@@ -92,7 +92,7 @@ pub(crate) fn tell<T>(actor: &Actor, hook: &Mutex<Box<dyn FnMut(T) + Send>>, wha
 /// The hook of the actor's parent, if one listens.
 fn parents<H>(actor: &Actor, which: impl FnOnce(&Hooks) -> Hook<H>) -> Hook<H> {
     let parent = actor.parent.as_ref()?.upgrade()?;
-    which(lock(&parent.watch.0).as_ref()?)
+    which(lock(&parent.seldom_now()?.watch.0).as_ref()?)
 }
 
 /// Tells the parent's handler that an operator has restarted this actor.

@@ -42,6 +42,10 @@ pub(crate) struct RunArgs {
     /// whose root has failed is refused. One that ended well stays ended.
     #[arg(long)]
     pub(crate) restart_failed: bool,
+    /// Have this many instances live at once, at least one: idle actors beyond that are parked, and get a
+    /// fresh instance with their next message. Default: as many as the machine bears.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) instances: Option<u32>,
     #[command(flatten)]
     pub(crate) cache: CacheArgs,
 }

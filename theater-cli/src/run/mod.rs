@@ -41,6 +41,10 @@ pub(crate) fn run(args: RunArgs, builder: TheaterRuntimeBuilder, quiet: bool) ->
     let dir = args.data.clone().unwrap_or_else(|| manifest.folder().join(".theater"));
     let input = args.send.as_deref().map(Input::open).transpose()?;
     let builder = compiling::set_up(builder, &args.cache, quiet)?;
+    let builder = match args.instances {
+        Some(instances) => builder.live_instances(instances),
+        None => builder,
+    };
     let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let tokio = tokio.map_err(|error| Failure::new("the system refuses what a runtime needs").because(&error))?;
     let outcome = tokio.block_on(tree(args, manifest, builder, dir, input, quiet));

@@ -40,6 +40,8 @@ pub struct ManifestConfig {
     pub init_state: Option<PathBuf>,
     /// When an answer counts as given.
     pub durability: Durability,
+    /// Its instance stays while it is idle, whoever wants the place.
+    pub pinned: bool,
     /// The limits.
     pub limits: Limits,
     /// The `[[handlers]]` entries, in order.

@@ -162,6 +162,8 @@ struct Top {
     #[serde(default)]
     durability: Durability,
     #[serde(default)]
+    pinned: bool,
+    #[serde(default)]
     limits: LimitTable,
     #[serde(default, rename = "handlers")]
     _handlers: Option<IgnoredAny>,
@@ -239,6 +241,7 @@ pub(super) fn parse(path: &Path, source: &Bytes) -> Result<ManifestConfig, Manif
         component: top.component,
         init_state: top.init_state,
         durability: top.durability,
+        pinned: top.pinned,
         limits: top.limits.limits(),
         handlers,
         grants,

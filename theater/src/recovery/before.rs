@@ -74,10 +74,10 @@ pub(crate) async fn hold(parent: &Arc<Actor>, child: TheaterId) -> Result<(), Sp
     let waiting = store.pending(Some(child), usize::MAX).await?;
     let waiting: Vec<Message> = waiting.into_iter().filter_map(|message| messages::pending(&actor, message)).collect();
     let mut inbox = lock(&actor.inbox);
-    inbox.phase = Phase::Held(reason.clone());
+    inbox.phase = Phase::Held(Box::new(reason.clone()));
     inbox.adopt(waiting.into());
     drop(inbox);
-    actor.ended.send_replace(Some(reason));
+    actor.set_ended(reason);
     shared.tree.adopt(&actor);
     Ok(())
 }

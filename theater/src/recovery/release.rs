@@ -192,7 +192,7 @@ fn ends(actor: &Arc<Actor>, tail: Tail) -> Next {
         lock(&actor.inbox).set_running(); // its parent knows of it
     }
     // Its handlers do not start any more: how its children end is anchored all the same.
-    actor.anchors.begin(Anchor::Lifecycle);
+    actor.seldom().anchors.begin(Anchor::Lifecycle);
     let failed = tail.failed.as_ref().map(|failed| ExitReason::Abnormal(failed.error.clone()));
     let call = tail.failed.and_then(|failed| noted(actor, failed));
     let said = tail.ending.map(|Ending { reason, asked_by }| {

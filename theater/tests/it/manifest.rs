@@ -39,7 +39,7 @@ fn a_misspelt_key_is_named_with_its_line_and_the_one_that_was_meant() {
         ("[grant.runtime]", "3: unknown key `grant`; did you mean `grants`?"),
         (
             "x = 1",
-            "3: unknown key `x`; known here: name, version, component, init_state, durability, limits, handlers, grants",
+            "3: unknown key `x`; known here: name, version, component, init_state, durability, pinned, limits, handlers, grants",
         ),
     ] {
         assert_eq!(refused(format!("{HEAD}{more}")), expected, "{more}");

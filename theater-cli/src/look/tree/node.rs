@@ -15,6 +15,8 @@ pub(super) struct Known {
     pub(super) name: String,
     pub(super) parent: Option<TheaterId>,
     pub(super) status: ActorStatus,
+    /// Whether it serves without an instance.
+    pub(super) parked: bool,
     pub(super) incarnation: u32,
     /// Whether it runs, or was running when the record ended.
     pub(super) is_up: bool,
@@ -55,6 +57,7 @@ pub(super) struct Node {
     pub(super) name: String,
     pub(super) spec_id: Option<String>,
     pub(super) status: ActorStatus,
+    pub(super) parked: bool,
     pub(super) incarnation: u32,
     pub(super) restarts: u32,
     pub(super) strategy: Option<&'static str>,
@@ -75,7 +78,7 @@ pub(super) struct Node {
 }
 
 impl Node {
-    /// What makes it another tree than before: not the time that goes by.
+    /// What makes it another tree than before: not the time that goes by, nor who was parked meanwhile.
     pub(super) fn settled(&self) -> Self {
         let mut settled = self.clone();
         settled.settle();
@@ -86,6 +89,7 @@ impl Node {
     fn settle(&mut self) {
         self.backoff_left_ms = self.backoff_left_ms.map(|_| 0);
         (self.restart_rate_per_min, self.transition_rate_per_min) = (0, 0);
+        self.parked = false;
         self.children.iter_mut().for_each(Self::settle);
     }
 
@@ -143,6 +147,7 @@ fn node(
         id: actor.id,
         name: actor.name,
         status: actor.status,
+        parked: actor.parked,
         incarnation: actor.incarnation,
         restarts: actor.incarnation.saturating_sub(1),
         children,

@@ -50,6 +50,9 @@ fn head(node: &Node) -> String {
         ActorStatus::Failed => "failed",
     };
     let mut line = format!("{} {}  {status}", render::plain_text(name), &node.id.to_string()[..8]);
+    if node.parked {
+        line.push_str(", parked");
+    }
     match node.restarts {
         0 => {}
         1 => line.push_str(", incarnation 2 (1 restart)"),
@@ -126,6 +129,7 @@ mod tests {
             name: name.to_owned(),
             spec_id: None,
             status: ActorStatus::Running,
+            parked: false,
             incarnation: 1,
             restarts: 0,
             strategy: None,
@@ -160,7 +164,9 @@ mod tests {
             at_ms: 9,
         });
         ledger.quarantined = vec![Quarantined { message_id: "cli-1/7".into() }];
-        let mut bank = node("bank", vec![ledger, node("audit", Vec::new())]);
+        let mut audit = node("audit", Vec::new());
+        audit.parked = true;
+        let mut bank = node("bank", vec![ledger, audit]);
         bank.strategy = Some("one-for-one");
         bank.budget = Some(Budget { used: 2, max: Some(3), within_ms: 5_000 });
         bank.is_policy = true;
@@ -175,7 +181,7 @@ mod tests {
             "│       last error: trap: no \\u{1b}money",
             "│       last decision: restart, by the rule `permanent`, attempt 3, after 1s 600ms",
             "│       quarantined: cli-1/7",
-            "└─ audit abababab  running",
+            "└─ audit abababab  running, parked",
         ];
         assert_eq!(lines(&[family()], None), expected);
     }

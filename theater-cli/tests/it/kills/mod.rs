@@ -55,6 +55,7 @@ struct Bank {
     transactions: Vec<Value>,
     /// Transactions that were sent; each has a number of its own.
     sent: u64,
+    is_crowded: bool,
     book: Book,
 }
 
@@ -79,11 +80,11 @@ impl Bank {
         let manifest = fs::read_to_string(manifest).unwrap();
         assert!(manifest.contains(supervisor), "{manifest}");
         place.write("bank.toml", manifest.replace(supervisor, &format!("{supervisor}max_restarts = \"infinity\"\n")));
-        Self { place, transactions, sent: 0, book: Book::new(&opening) }
+        Self { place, transactions, sent: 0, is_crowded: false, book: Book::new(&opening) }
     }
 
     /// The arguments of a run that is asked what it has, then for so many transactions, and again.
-    fn args(&mut self, transactions: usize) -> [&'static str; 4] {
+    fn args(&mut self, transactions: usize) -> [&'static str; 6] {
         let mut text = String::from("report\n");
         for _ in 0..transactions {
             let mut transaction = self.transactions[self.sent as usize % self.transactions.len()].clone();
@@ -97,7 +98,10 @@ impl Bank {
         }
         text += "report\n";
         self.place.write("lines", text);
-        ["run", "bank.toml", "--send", "lines"]
+        // Every other process has fewer places than actors: they are parked all the time.
+        self.is_crowded = !self.is_crowded;
+        let instances = if self.is_crowded { "2" } else { "1000" };
+        ["run", "bank.toml", "--send", "lines", "--instances", instances]
     }
 
     /// Runs it until it is killed at this moment; how many answers were printed.
