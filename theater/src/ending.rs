@@ -97,12 +97,12 @@ pub(crate) fn given_up(actor: &Arc<Actor>) {
     let reason = ExitReason::Killed(KillCause::Host);
     let (open, waiting) = {
         let mut inbox = lock(&actor.inbox);
-        inbox.phase = Phase::Ended(reason.clone());
+        inbox.phase = Phase::Ended(Box::new(reason.clone()));
         (inbox.take_open(), inbox.take_queue())
     };
     drop((open, waiting));
     actor.shared.tree.remove(actor);
-    actor.ended.send_replace(Some(reason));
+    actor.set_ended(reason);
 }
 
 /// An orderly end stops the children in reverse order, each within its time, those that go together

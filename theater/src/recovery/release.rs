@@ -179,7 +179,7 @@ fn unreadable(actor: &Arc<Actor>, started: bool, open: &OpenCall, reason: &str) 
     if started {
         lock(&actor.inbox).set_running(); // its parent knows of it
     }
-    actor.anchors.begin(Anchor::Lifecycle);
+    actor.seldom().anchors.begin(Anchor::Lifecycle);
     let error = ActorError::new(ErrorType::HostCallInterrupted, format!("its open call cannot begin again: {reason}"));
     let hash = lost::fail(&actor.shared, &actor.recorder, actor.committed().hash, &error, Some(open));
     actor.note_error(error.clone(), hash);
