@@ -175,3 +175,17 @@ fn an_event_is_proved_to_whoever_has_no_theater() {
     let said = place.theater(&["prove", "counter", "3"]);
     assert!(said.status == Some(1) && said.err.contains("the chain does not verify: event 1"), "{said:?}");
 }
+
+#[test]
+fn a_record_does_not_steer_the_terminal_that_it_is_verified_on() {
+    let place = ran();
+    let raw = rusqlite::Connection::open(place.path().join(".theater/theater.db")).unwrap();
+    raw.execute("UPDATE actors SET name = 'a' || char(27) || '[2J' || char(10) || 'ok     b'", []).unwrap();
+    drop(raw);
+    for args in [&["verify"][..], &["tree"], &["prune", "nobody", "--keep-after", "1"]] {
+        let said = place.theater(args);
+        let lines = said.out.lines().chain(said.err.lines());
+        assert!(lines.clone().all(|line| !line.contains('\x1b') && !line.starts_with("ok     b")), "{said:?}");
+        assert!(said.status == Some(2) || said.out.contains("a\\u{1b}[2J\\nok     b"), "{said:?}");
+    }
+}
