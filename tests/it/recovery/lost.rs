@@ -204,12 +204,13 @@ async fn open(folder: &Path) -> SqliteStore {
     }
 }
 
-fn flip(folder: &Path, actor: TheaterId) {
+/// Changes an event so many events before the newest.
+fn flip(folder: &Path, actor: TheaterId, back: u64) {
     let raw = Connection::open(folder.join("theater.db")).unwrap();
     let last = "(SELECT n FROM actors WHERE id = ?1)";
     let (seq, mut data): (i64, Vec<u8>) = raw
         .query_row(
-            &format!("SELECT seq, data FROM events WHERE actor = {last} ORDER BY seq DESC LIMIT 1"),
+            &format!("SELECT seq, data FROM events WHERE actor = {last} ORDER BY seq DESC LIMIT 1 OFFSET {back}"),
             [actor.as_bytes()],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
@@ -222,16 +223,18 @@ fn flip(folder: &Path, actor: TheaterId) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_child_whose_chain_is_damaged_is_not_gone_on_with() {
-    for (keys, lives) in [("restart = \"temporary\"", true), ("", false)] {
+    for (keys, lives, back) in [("restart = \"temporary\"", true, 0), ("", false, 0), ("", false, 5)] {
         let folder = tempfile::tempdir().unwrap();
         let down = Crashing::after(ENDLESS, Arc::new(open(folder.path()).await));
         let first = process_with(down.clone());
-        manifests(&first, keys, "");
+        manifests(&first, keys, "anchor = \"lifecycle\"\n");
         let boss = first.spawn("boss").await;
         let [middle, leaf, other] = family(&first, &boss);
         assert_eq!(ask(&other, 1, "inc").await.unwrap(), "1");
         assert_eq!(ask(&leaf, 2, "inc").await.unwrap(), "1");
-        assert_eq!(ask(&middle, 3, "say hello").await.unwrap(), "noted");
+        for n in 3..8 {
+            assert_eq!(ask(&middle, n, "say hello").await.unwrap(), "noted");
+        }
         first.runtime.flush().await.unwrap();
         let before = first.recorded().await;
         // A handle keeps the runtime, and with it the store.
@@ -239,7 +242,7 @@ async fn a_child_whose_chain_is_damaged_is_not_gone_on_with() {
         down.go_down().await;
         let _manifests = first.folder;
         drop((first.runtime, down));
-        flip(folder.path(), middle);
+        flip(folder.path(), middle, back);
         let second = process_with(Crashing::after(ENDLESS, Arc::new(open(folder.path()).await)));
         let recovered = second.runtime.recover().await.unwrap();
         assert_eq!((recovered.lost, recovered.actors), (2, 2), "{keys}");
@@ -251,7 +254,7 @@ async fn a_child_whose_chain_is_damaged_is_not_gone_on_with() {
         assert_eq!((now.head, now.index.ended), (head(middle), None), "{keys}");
         assert_eq!(second.of_type(leaf, "actor_terminated").await[0]["reason"]["killed"], "parent-gone");
         if lives {
-            assert_eq!(ask(&second.runtime.handle(other), 4, "inc").await.unwrap(), "2");
+            assert_eq!(ask(&second.runtime.handle(other), 9, "inc").await.unwrap(), "2");
             assert_eq!(second.runtime.actor(boss).unwrap().status, ActorStatus::Running);
         } else {
             let ended = soon(second.runtime.handle(boss).ended()).await.unwrap();

@@ -7,7 +7,7 @@ use theater_chain::{ActorEntry, ChainStore, Digest, Head, StoreError, TheaterId,
 
 use super::facts::{Begun, ChildFacts, damaged};
 use super::lost::Lost;
-use super::{Damaged, Known, Record, RecoverError, tail};
+use super::{Damaged, Known, Record, RecoverError, links, tail};
 use crate::actor::{Actor, Made, NewActor, Terms};
 use crate::error::SpawnError;
 use crate::recheck;
@@ -42,7 +42,11 @@ impl Record {
         for Known { entry, tail, .. } in &self.live {
             let parent = entry.index.parent.and_then(|parent| known.get(&parent));
             let facts = parent.map(|parent| parent.of_child(entry.id)).unwrap_or_default();
-            let anchored = match anchored(store, entry, parent.map(|parent| &parent.entry), facts).await {
+            let checked = match anchored(store, entry, parent.map(|parent| &parent.entry), facts).await {
+                Ok(anchored) => links::verify(store, entry, tail, anchored).await.map(|()| anchored),
+                Err(error) => Err(error),
+            };
+            let anchored = match checked {
                 Err(StoreError::Damaged(reason)) if entry.index.parent.is_some() => {
                     lost.damaged(entry, reason);
                     continue;

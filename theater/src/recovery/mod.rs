@@ -7,6 +7,7 @@
 mod before;
 mod build;
 mod facts;
+mod links;
 mod lost;
 mod messages;
 mod release;

@@ -17,6 +17,8 @@ const PAGE: u64 = 64;
 
 /// Where an actor stood.
 pub(super) struct Tail {
+    /// Where the part begins that was read.
+    pub(super) from: From,
     pub(super) begun: Begun,
     /// Whether its start was over.
     pub(super) started: bool,
@@ -27,6 +29,12 @@ pub(super) struct Tail {
     pub(super) failed: Option<Failed>,
     /// That it was about to end, where that is said.
     pub(super) ending: Option<Ending>,
+}
+
+/// The first event of a part of a chain.
+pub(super) struct From {
+    pub(super) seq: u64,
+    pub(super) parent_hash: Digest,
 }
 
 /// The end of an incarnation that had begun.
@@ -60,7 +68,9 @@ impl Tail {
         let events = newest_part(store, entry).await?;
         let ActorStarted { parent_event, restart_state, component, manifest, .. } = begun;
         let begun = Begun { hash: start.hash, parent_event, restart_state, component, manifest, keeps_states };
-        let mut tail = Self { begun, started: true, dropped: false, open: None, failed: None, ending: None };
+        let first = events.first().unwrap_or(&start);
+        let from = From { seq: first.seq, parent_hash: first.parent_hash };
+        let mut tail = Self { from, begun, started: true, dropped: false, open: None, failed: None, ending: None };
         tail.follow(entry, &events)?;
         if let Some(call) = events.first().filter(|event| is_end_of_call(event)) {
             tail.ended_by(store, entry, call).await?;
