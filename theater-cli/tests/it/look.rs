@@ -33,7 +33,7 @@ fn the_tree_is_told_live_and_from_the_chains() {
     let live: Value = serde_json::from_str(&live.out).unwrap();
     assert_eq!(ids(&live), children);
     let second = json!({
-        "id": children[1], "name": "counter", "spec_id": null, "status": "running", "incarnation": 2, "restarts": 1,
+        "id": children[1], "name": "counter", "spec_id": null, "status": "running", "parked": false, "incarnation": 2, "restarts": 1,
         "strategy": null, "budget": null, "backoff_left_ms": null, "quarantined": [], "last_error": null,
         "last_decision": null, "restart_rate_per_min": 1, "transition_rate_per_min": 2, "escalations": 0,
         "children": [],
