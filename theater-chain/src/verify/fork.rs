@@ -12,6 +12,9 @@ use crate::scan::{self, Reader, Token};
 use crate::standing::{Doing, Standing};
 use crate::{ChainEvent, ChainStore, StoreError};
 
+/// MessagePack's nil: no results.
+const NIL: &[u8] = &[0xc0];
+
 /// How many events are read at once.
 const PAGE: usize = 64;
 
@@ -137,12 +140,13 @@ impl Origin {
             Some(payload) => field(payload.bytes(), "result").map_err(|error| Halt::Fault(error.to_string()))?,
             None => None,
         };
-        if forked.answer.is_some() && answer.is_none() && !event.is_erased() {
+        if forked.answer.is_some() && event.payload.is_none() && !event.is_erased() {
             return fault("it names an answer that was exchanged, and has none".to_owned());
         }
         Ok(Some(Self {
             forked: forked.clone(),
-            answer: answer.map(<[u8]>::to_vec),
+            // A function may answer nothing.
+            answer: event.payload.as_ref().map(|_| answer.unwrap_or(NIL).to_vec()),
             standing: Some(Box::new(standing)),
             next,
             end: at + 1,
@@ -241,6 +245,6 @@ impl Origin {
                 return Ok(false);
             }
         }
-        Ok(field(after.bytes(), "result").map_err(read)? == Some(&answer[..]))
+        Ok(field(after.bytes(), "result").map_err(read)?.unwrap_or(NIL) == answer)
     }
 }

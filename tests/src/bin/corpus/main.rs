@@ -3,11 +3,13 @@
 //! recorded is what the corpus is for.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a tool of the repository, run by hand")]
 
+mod exchanged;
 mod forks;
 mod limits;
 mod messages;
 mod recovered;
 mod system;
+mod thinned;
 mod upgrades;
 
 use std::path::{Path, PathBuf};
@@ -28,6 +30,8 @@ const SCENARIOS: &[Scenario] = &[
     ("upgrades", || Box::pin(upgrades::play())),
     ("forks", || Box::pin(forks::play())),
     ("system", || Box::pin(system::play())),
+    ("exchanged", || Box::pin(exchanged::play())),
+    ("thinned", || Box::pin(thinned::play())),
 ];
 
 #[tokio::main]
