@@ -3,9 +3,9 @@
 use theater::HostKey;
 use theater::chain::merkle::Frontier;
 use theater::chain::note::{Checkpoint, Note};
-use theater::chain::{Head, LoggedHead, TheaterId};
+use theater::chain::{Commit, Head, LoggedHead, TheaterId};
 use theater_store_sqlite::SqliteStore;
-use theater_tests::{World, builder};
+use theater_tests::{Doubtful, World, builder};
 
 fn key() -> HostKey {
     HostKey::from_seed(&[5; 32])
@@ -103,4 +103,23 @@ async fn a_log_that_was_changed_is_not_continued() {
     let refused = world.runtime.recover().await.unwrap_err().to_string();
     assert!(refused.contains("is not the one that this host signed"), "{refused}");
     world.runtime.flush().await.unwrap_err();
+}
+
+/// A store may have written what it says that it could not: events, a signature with them, or one alone.
+#[tokio::test]
+async fn what_was_written_in_doubt_is_not_written_again() {
+    let alone: fn(&Commit) -> bool = |commit| commit.events.is_empty() && commit.tree.is_some();
+    for doubts in [alone, |commit| commit.tree.is_some(), |commit| !commit.events.is_empty()] {
+        let store = Doubtful::new(doubts);
+        let world = World::with(&["counter"], builder().store(store.clone()).host_key(key()));
+        let actor = world.spawn("counter").await;
+        for _ in 0..3 {
+            world.ask(&actor, "inc").await;
+            world.runtime.seal().await.unwrap();
+        }
+        world.runtime.shutdown().await.unwrap();
+        assert!(store.doubted() > 2, "{}", store.doubted());
+        assert_eq!(newest(&signed(&world).await, actor.id()), world.recorded().await.pop().map(|entry| entry.head));
+        world.verify().await;
+    }
 }

@@ -4,6 +4,7 @@
 
 mod alone;
 mod crashing;
+mod doubtful;
 mod edited;
 mod passers_by;
 mod tapped;
@@ -26,6 +27,7 @@ use theater_supervision_policy::DecisionAudit;
 
 pub use alone::alone;
 pub use crashing::Crashing;
+pub use doubtful::Doubtful;
 pub use edited::Edited;
 pub use passers_by::{PassersBy, resident};
 pub use tapped::Tapped;

@@ -321,7 +321,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Whether the store has all events of this commit.
+    /// Whether the store has all events of this commit, and what it signs.
     async fn has(&self, commit: &Commit) -> bool {
         for update in &commit.actors {
             let last = commit.events.iter().rev().find(|(actor, _)| *actor == update.id);
@@ -330,7 +330,9 @@ impl Journal {
                 return false;
             }
         }
-        !commit.actors.is_empty()
+        let Some(signed) = &commit.tree else { return !commit.actors.is_empty() };
+        let Some(log) = self.store.head_log() else { return false };
+        log.end().await.is_ok_and(|end| end.tree == signed.tree && end.heads.contains(&signed.head))
     }
 
     fn failed(&self, failure: StoreError) {
