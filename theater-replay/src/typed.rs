@@ -83,12 +83,14 @@ fallible!(Bytes, String, Option<Bytes>, Vec<String>);
 /// The first of these signatures that is the one of the shapes.
 macro_rules! first {
     ($params:expr, $results:expr, $with:ident; $(($($param:ty),*) => ($($result:ty),*);)*) => {
-        $(if $params == Vec::<Shape>::from([$(<$param>::shape()),*])
-            && $results == Vec::<Shape>::from([$(<$result>::shape()),*])
-        {
+        $(if same(&$params, &[$(<$param>::shape()),*]) && same(&$results, &[$(<$result>::shape()),*]) {
             $with!(($($param,)*), ($($result,)*));
         })*
     };
+}
+
+fn same(shapes: &[Shape], of: &[Shape]) -> bool {
+    shapes == of
 }
 
 /// How an export of these params and results is called; `None`: by dynamic values.

@@ -43,7 +43,9 @@ struct Change {
 macro_rules! fields {
     ($kind:ident, $data:expr, { $($field:ident: $value:expr => $shows:expr),* $(,)? }) => {{
         let $kind { $($field: _),* } = $data;
-        vec![$((stringify!($field), $kind { $field: $value, ..$data.clone() }.encode(), $shows)),*]
+        #[allow(clippy::needless_update, reason = "some kinds have one field")]
+        let changes = vec![$((stringify!($field), $kind { $field: $value, ..$data.clone() }.encode(), $shows)),*];
+        changes
     }};
 }
 
