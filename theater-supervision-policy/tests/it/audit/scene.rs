@@ -174,10 +174,10 @@ impl<'a> Scene<'a> {
             let data = ActorErrorData {
                 actor_id: story.id,
                 error,
-                deterministic: true,
+                deterministic: error.is_deterministic(),
                 state_hash: story.index.state,
                 message_id: None,
-                trap_code: None,
+                trap_code: (error == ErrorType::Trap).then(|| "unreachable".into()),
                 wasm_offset: None,
             };
             let text = payload::text(message);
