@@ -1,6 +1,5 @@
 //! The audit of decisions: histories that follow verify, and each lie is found.
 
-mod erased;
 mod guest;
 mod linked;
 mod random;

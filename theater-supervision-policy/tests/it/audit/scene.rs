@@ -1,7 +1,7 @@
 //! A supervisor and its children, whose chains are written as the core and the supervisor handler
 //! write them, with decisions that come from an engine beside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -10,6 +10,7 @@ use theater_chain::data::{
     DeadLetter, Effect, EngineRecord, ErrorType, FORMAT, HostCall, HostCallBegun, KillCause, Lane, Outcome,
     ReasonRecord, RestartStateKind, SupervisionAction,
 };
+use theater_chain::erase::erase;
 use theater_chain::testing::Story;
 use theater_chain::{
     ActorReport, ChainEvent, ChainStore, Digest, Level, MemoryStore, TheaterId, Verification, codec, payload,
@@ -348,6 +349,19 @@ impl<'a> Scene<'a> {
         self.declared();
     }
 
+    /// Erases the payloads of the kinds of events in `erased`.
+    async fn erase(&self, store: &MemoryStore) {
+        let mut payloads = BTreeSet::new();
+        for actor in self.children.values().map(|child| child.story.id).chain([self.sup.id]) {
+            let events = store.events(actor, 0, usize::MAX).await.unwrap();
+            let named = events.iter().filter(|event| self.erased.contains(&&*event.event_type));
+            payloads.extend(named.filter_map(|event| event.payload_commit));
+        }
+        for payload in payloads {
+            erase(store, payload, "a test", 0, &mut |_| ()).await.unwrap();
+        }
+    }
+
     /// Verifies the supervisor.
     pub(super) async fn verify(mut self) -> ActorReport {
         let store = MemoryStore::new();
@@ -355,7 +369,7 @@ impl<'a> Scene<'a> {
         for child in self.children.values_mut() {
             store.commit(child.story.commit()).await.unwrap();
         }
-        let store = super::erased::Erased { inner: store, types: self.erased };
+        self.erase(&store).await;
         let how = Verification::new(Level::Full).audited(&DecisionAudit);
         for child in self.children.values() {
             let entry = store.actor(child.story.id).await.unwrap().unwrap();
