@@ -103,7 +103,12 @@ impl Actors {
         let near: Vec<&ActorEntry> =
             self.entries.iter().filter(|actor| actor.index.name == name || self.name(actor) == name).collect();
         if near.is_empty() {
-            return Failure::new(format!("no actor {text:?} in the record")).help("`theater tree` shows the actors");
+            let help = if std::path::Path::new(text).exists() {
+                format!("that is a file or a folder: `--data {text}` looks into the bundle or the run that it is")
+            } else {
+                "`theater tree` shows the actors".to_owned()
+            };
+            return Failure::new(format!("no actor {text:?} in the record")).help(help);
         }
         Failure::new(format!("no actor {text:?} in the record, but with that name:{}", self.list(&near)))
             .help("an actor is named by its id, the beginning of it, or its path from the root")

@@ -139,6 +139,7 @@ fn what_is_refused_says_why_and_leaves_nothing() {
         (&["import", "nothing.theater"], 2, "cannot read"),
         (&["import", "relay.toml", "--data", "new"], 1, "not a whole, unchanged bundle"),
         (&["verify", "--data", "relay.toml"], 1, "not a whole, unchanged bundle"),
+        (&["verify", "a.theater"], 2, "`--data a.theater` looks into the bundle"),
     ] {
         let found = place.theater(args);
         assert_eq!(found.status, Some(status), "{args:?}: {found:?}");
