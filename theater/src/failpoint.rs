@@ -4,7 +4,8 @@
 //!
 //! The core's are `start.recorded`, `start.handlers`, `start.instantiated` and `start.ready`;
 //! `stop.asked`; `restart.stopped`, `restart.verified` and `restart.registered`; `end.children`,
-//! `end.recorded` and `end.told`. A handler has steps of its own, through
+//! `end.recorded` and `end.told`; `send.recorded` and `request.recorded`, between the record of messages
+//! that leave and their delivery. A handler has steps of its own, through
 //! [`ActorRef::step`](crate::ActorRef).
 
 /// A step that this actor has come to.
@@ -15,21 +16,33 @@ macro_rules! step {
     };
 }
 
-pub(crate) use step;
+/// A step that this actor has come to in code that does not wait: the hook has the thread until it is
+/// done, for which, should it wait, the runtime must have several threads.
+macro_rules! step_at_once {
+    ($actor:expr, $name:literal) => {
+        #[cfg(feature = "testing")]
+        $crate::failpoint::reached_at_once(&$actor.shared, $name, $actor.id, $actor.parent_id);
+    };
+}
+
+pub(crate) use {step, step_at_once};
 
 #[cfg(feature = "testing")]
 pub use hooked::Step;
 #[cfg(feature = "testing")]
-pub(crate) use hooked::{Hook, reached};
+pub(crate) use hooked::{Hook, reached, reached_at_once};
 
 #[cfg(feature = "testing")]
 mod hooked {
     use std::future::Future;
     use std::pin::Pin;
     use std::sync::Arc;
+    use std::task::{Context, Waker};
 
     use theater_chain::TheaterId;
     use theater_chain::data::KillCause;
+    use tokio::runtime::Handle;
+    use tokio::task::block_in_place;
 
     use crate::exits::StoppedBy;
     use crate::runtime::{TheaterRuntime, TheaterRuntimeBuilder};
@@ -55,6 +68,15 @@ mod hooked {
     pub(crate) async fn reached(shared: &Shared, name: &'static str, actor: TheaterId, parent: Option<TheaterId>) {
         if let Some(hook) = &shared.failpoints {
             hook(Step { name, actor, parent }).await;
+        }
+    }
+
+    pub(crate) fn reached_at_once(shared: &Shared, name: &'static str, actor: TheaterId, parent: Option<TheaterId>) {
+        let Some(hook) = &shared.failpoints else { return };
+        let mut waits = hook(Step { name, actor, parent });
+        // Most are about another step, and ready.
+        if waits.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+            block_in_place(|| Handle::current().block_on(waits));
         }
     }
 

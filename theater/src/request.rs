@@ -11,6 +11,7 @@ use crate::actor::Actor;
 use crate::entry::Extras;
 use crate::error::CallError;
 use crate::export::{Export, Params, Results, decode_result};
+use crate::failpoint::step_at_once;
 use crate::manifest::Durability;
 use crate::message::{self, Answer, Reserved};
 use crate::resent;
@@ -112,6 +113,7 @@ fn send(sender: &Arc<Actor>, mut reserved: Reserved, begun: Option<Digest>) -> R
     if let Some(pending) = reserved.pending(begun) {
         sender.recorder.append_extras(Extras { pending_added: vec![pending], ..Extras::default() });
     }
+    step_at_once!(sender, "request.recorded");
     reserved.deliver(begun);
     Ok((answer, Some(edge)))
 }

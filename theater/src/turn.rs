@@ -19,6 +19,7 @@ use crate::entry::{Extras, IndexNow};
 use crate::error::{ActorError, CallError};
 use crate::exit::ExitReason;
 use crate::export::{CallReturn, encode_err};
+use crate::failpoint::step;
 use crate::failure;
 use crate::inbox::Life;
 use crate::manifest::Durability;
@@ -213,6 +214,9 @@ impl Open<'_> {
         }
         if let Some(ExitReason::Abnormal(error)) = &turn.end {
             record_error(self.actor, error, self.actor.committed().hash, None, |_| Vec::new());
+        }
+        if !turn.outbox.is_empty() {
+            step!(self.actor, "send.recorded");
         }
         for reserved in turn.outbox {
             reserved.deliver(Some(appended.hash));

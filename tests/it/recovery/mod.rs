@@ -1,9 +1,11 @@
 //! The process goes down and the tree goes on: at every commit of a scenario, and again while it goes
 //! on.
 
+mod delivery;
 mod effects;
 mod ends;
 mod every_commit;
+mod killed;
 mod lost;
 
 use std::sync::Arc;
