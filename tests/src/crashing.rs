@@ -28,6 +28,11 @@ impl Crashing {
         self.left.store(0, Ordering::SeqCst);
     }
 
+    /// Keeps so many commits from now on.
+    pub fn keep(&self, commits: u64) {
+        self.left.store(commits, Ordering::SeqCst);
+    }
+
     /// From now on it cannot be written to, as a full disk; it may be later.
     pub fn fill_up(&self) {
         self.full.store(true, Ordering::SeqCst);

@@ -30,6 +30,12 @@ impl Clock {
         Self(Arc::new(watch::Sender::new(Time::default())))
     }
 
+    /// One that nothing has passed on, whose readings follow this one's.
+    pub(super) fn of_next_process(&self) -> Self {
+        let readings = self.0.borrow().readings + 1_000_000;
+        Self(Arc::new(watch::Sender::new(Time { readings, ..Time::default() })))
+    }
+
     /// Lets time pass, and wakes who slept until then.
     pub(super) fn advance(&self, by: Duration) {
         self.0.send_modify(|time| {

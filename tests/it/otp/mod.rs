@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use theater::chain::document;
-use theater::{ActorHandle, TheaterId};
+use theater::{ActorHandle, TheaterId, TheaterRuntimeBuilder};
 use theater_tests::{HANDLERS, World, builder};
 
 mod asks;
@@ -22,6 +22,7 @@ mod backoff;
 mod callbacks;
 mod calls;
 mod clock;
+mod crashes;
 mod decide;
 mod dynamic;
 mod events;
@@ -63,7 +64,12 @@ fn children(ids: &[&str]) -> String {
 /// A folder with all actors in which the manifest `boss.toml` has this guest and this policy.
 fn prepared(guest: &str, policy: &str) -> (World, Clock) {
     let clock = Clock::new();
-    let world = World::with(&["relay", "counter", "rogue", "warden"], builder().sources(clock.clone()));
+    (prepared_on(builder(), &clock, guest, policy), clock)
+}
+
+/// As [`prepared`], for a runtime of the caller's.
+fn prepared_on(builder: TheaterRuntimeBuilder, clock: &Clock, guest: &str, policy: &str) -> World {
+    let world = World::with(&["relay", "counter", "rogue", "warden"], builder.sources(clock.clone()));
     boss(&world, guest, policy);
     // A rogue that may loop for as long as the test likes.
     world.manifest("looper", "rogue", &format!("{LONG_CALLS}{HANDLERS}\n[[handlers]]\ntype = \"supervisor\"\n"));
@@ -73,7 +79,7 @@ fn prepared(guest: &str, policy: &str) -> (World, Clock) {
             format!("init_state = \"{init}.txt\"\n{LONG_CALLS}{HANDLERS}\n[[handlers]]\ntype = \"supervisor\"\n");
         world.manifest(&format!("init-{init}"), "rogue", &text);
     }
-    (world, clock)
+    world
 }
 
 /// Writes `boss.toml`.

@@ -7,6 +7,7 @@ mod ends;
 mod every_commit;
 mod killed;
 mod lost;
+mod wasi;
 
 use std::sync::Arc;
 

@@ -36,10 +36,15 @@ impl Messages for Clerk {
                 thread::sleep(Duration::from_millis(ms.parse()?));
                 begun.elapsed().as_millis().to_string()
             }
-            // The order is that of a random seed.
-            ["order"] => {
-                let map: HashMap<u32, ()> = (0..10).map(|key| (key, ())).collect();
-                format!("{:?}", map.keys().collect::<Vec<_>>())
+            ["order"] => order(),
+            ["shift", ms] => {
+                println!("a shift begins");
+                print!("it is ");
+                let begun = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
+                let order = order();
+                thread::sleep(Duration::from_millis(ms.parse()?));
+                println!("over");
+                format!("{begun} {order}")
             }
             ["env"] => format!("{:?} {:?}", env::vars().collect::<Vec<_>>(), env::args().collect::<Vec<_>>()),
             ["say", ..] => {
@@ -80,6 +85,12 @@ impl Messages for Clerk {
         };
         Ok(answer.into())
     }
+}
+
+/// The order is that of a random seed.
+fn order() -> String {
+    let map: HashMap<u32, ()> = (0..10).map(|key| (key, ())).collect();
+    format!("{:?}", map.keys().collect::<Vec<_>>())
 }
 
 theater_actor::export!(Clerk: messages);
