@@ -250,6 +250,7 @@ impl TheaterRuntimeBuilder {
             sources: self.sources,
             tree: Tree::default(),
             templates: Templates::default(),
+            binaries: Arc::default(),
             resent: Resent::default(),
             at_ms_ahead: AtomicI64::new(0),
             recovered: AtomicBool::new(false),

@@ -9,6 +9,7 @@ use theater_chain::data::{ActorForked, Call, EventData, HostCall, HostCallBegun,
 use theater_chain::{ActorEntry, ChainEvent, ChainStore, Digest, Doing, Payload, Standing, StoreError, TheaterId};
 
 use crate::actor::{Actor, Made, NewActor, Terms};
+use crate::binary::Binary;
 use crate::bring_up::{self, Plan, Started};
 use crate::entry::IndexFixed;
 use crate::error::SpawnError;
@@ -232,9 +233,12 @@ impl TheaterRuntime {
             Some(other) => {
                 // Joined to the manifest's folder it stays what it is.
                 manifest.component = std::path::absolute(&other.file).unwrap_or_else(|_| other.file.clone());
-                other.bytes.clone()
+                Binary::new(other.bytes.clone())
             }
-            None => store.component(standing.component).await?.ok_or_else(|| missing("component"))?,
+            None => {
+                let stored = self.shared.binaries.stored(store, standing.component).await?;
+                stored.ok_or_else(|| missing("component"))?
+            }
         };
         let mut made = prepare(&self.shared, manifest, None, Some(component)).await?;
         let version = match lineage::version_at(store, entry, fork.at).await? {

@@ -64,6 +64,7 @@ mod anchors;
 mod answered;
 mod background;
 mod base64_bytes;
+mod binary;
 mod bring_up;
 mod builder;
 mod call;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::actor::{Actor, Made};
+use crate::binary::Binary;
 use crate::compile::MAX_COMPONENT;
 use crate::error::SpawnError;
 use crate::handler::{ErasedHandler, Holder};
@@ -19,7 +20,7 @@ pub(crate) async fn prepare(
     shared: &Shared,
     manifest: ManifestConfig,
     parent: Option<&Actor>,
-    recorded: Option<Bytes>,
+    recorded: Option<Binary>,
 ) -> Result<Made, SpawnError> {
     let handlers = listed(shared, &manifest)?;
     let mut held = Vec::new();
@@ -34,8 +35,8 @@ pub(crate) async fn prepare(
         }
     }
     let component = match recorded {
-        Some(bytes) => bytes,
-        None => read_component(&manifest).await?,
+        Some(component) => component,
+        None => component(shared, &manifest).await?,
     };
     let program = Program::prepare(shared, &manifest, &handlers, component).await?;
     Ok(Made { manifest, begins_with: Arc::new(program), handlers, held })
@@ -47,26 +48,34 @@ pub(crate) fn init_state(manifest: &ManifestConfig) -> Result<Option<Bytes>, Spa
     manifest.init_state.as_deref().map(read).transpose()
 }
 
-/// Off the task: a component is large, and a disk may be slow.
-async fn read_component(manifest: &ManifestConfig) -> Result<Bytes, SpawnError> {
-    let manifest = manifest.clone();
-    let read = move || read_file(&manifest, "component", &manifest.component, MAX_COMPONENT);
-    tokio::task::spawn_blocking(read).await.map_err(|_| SpawnError::ShuttingDown)?
+/// The component of the file as it is now. It is read off the task, since a component is large and a
+/// disk may be slow, and only where it is not what it was when it was read before.
+async fn component(shared: &Shared, manifest: &ManifestConfig) -> Result<Binary, SpawnError> {
+    if let Some(known) = shared.binaries.of_file(manifest.folder(), &manifest.component) {
+        return Ok(known);
+    }
+    let (folder, path) = (manifest.folder().to_owned(), manifest.component.clone());
+    let (binaries, now) = (shared.binaries.clone(), shared.sources.wall_ms());
+    let read = move || binaries.read(&folder, &path, MAX_COMPONENT, now);
+    let read = tokio::task::spawn_blocking(read).await.map_err(|_| SpawnError::ShuttingDown)?;
+    read.map_err(|error| bad_file(manifest, "component", &manifest.component, &error))
 }
 
 fn read_file(manifest: &ManifestConfig, key: &'static str, path: &Path, max: u64) -> Result<Bytes, SpawnError> {
-    read_below(manifest.folder(), path, max).map_err(|error| {
-        let hint = match error {
-            FileError::Missing(_) if key == "component" => "; build it with `theater build`",
-            _ => "",
-        };
-        SpawnError::File {
-            manifest: manifest.path.display().to_string(),
-            key,
-            path: path.to_owned(),
-            reason: format!("{error}{hint}"),
-        }
-    })
+    read_below(manifest.folder(), path, max).map_err(|error| bad_file(manifest, key, path, &error))
+}
+
+fn bad_file(manifest: &ManifestConfig, key: &'static str, path: &Path, error: &FileError) -> SpawnError {
+    let hint = match error {
+        FileError::Missing(_) if key == "component" => "; build it with `theater build`",
+        _ => "",
+    };
+    SpawnError::File {
+        manifest: manifest.path.display().to_string(),
+        key,
+        path: path.to_owned(),
+        reason: format!("{error}{hint}"),
+    }
 }
 
 /// The handlers of the `[[handlers]]` entries, in order.

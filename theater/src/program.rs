@@ -7,6 +7,7 @@ use bytes::Bytes;
 use theater_chain::Digest;
 use wasmtime::component::Component;
 
+use crate::binary::Binary;
 use crate::compile::NotCompiled;
 use crate::component::ActorComponent;
 use crate::core_exports::{self, INIT, MIGRATE, RESUMED};
@@ -37,9 +38,9 @@ impl Program {
         shared: &Shared,
         manifest: &ManifestConfig,
         handlers: &[Arc<dyn ErasedHandler>],
-        bytes: Bytes,
+        binary: Binary,
     ) -> Result<Self, SpawnError> {
-        let digest = Digest::of(&bytes);
+        let Binary { digest, bytes } = binary;
         let path = manifest.path.display().to_string();
         let file = manifest.folder().join(&manifest.component);
         let compiled = shared.compiler.compile(digest, &bytes, &file).await.map_err(|error| match error {

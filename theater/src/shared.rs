@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use wasmtime::Engine;
 
 use crate::background::Background;
+use crate::binary::Binaries;
 use crate::compile::Compiler;
 use crate::component::Components;
 use crate::flights::Flights;
@@ -35,6 +36,7 @@ pub(crate) struct Shared {
     pub(crate) sources: Arc<dyn Sources>,
     pub(crate) tree: Tree,
     pub(crate) templates: Templates,
+    pub(crate) binaries: Arc<Binaries>,
     pub(crate) pool: Arc<LivePool>,
     pub(crate) flights: Arc<Flights>,
     /// Requests whose answers were waited for when the process went down.

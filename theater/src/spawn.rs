@@ -355,7 +355,7 @@ pub(crate) async fn recorded(
     let upgraded = entry.index.upgraded.as_ref();
     // The start of an incarnation after the upgrade names the same.
     let digest = upgraded.map_or(started.component, |upgraded| upgraded.component);
-    let component = store.component(digest).await?.ok_or_else(|| missing("component"))?;
+    let component = shared.binaries.stored(store, digest).await?.ok_or_else(|| missing("component"))?;
     let manifest = ManifestConfig::from_source(&entry.index.manifest_path, manifest)?;
     let mut made = prepare(shared, manifest, parent, Some(component)).await?;
     if let Some(Upgraded { seq, version, .. }) = upgraded {

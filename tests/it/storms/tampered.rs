@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use rusqlite::{Connection, params};
 use tempfile::TempDir;
-use theater::{ActorHandle, ExitReason, TheaterId, TheaterRuntime};
+use theater::{ActorHandle, ExitReason, RestartFrom, TheaterId, TheaterRuntime};
 use theater_store_sqlite::SqliteStore;
 use theater_tests::{World, builder};
 
@@ -76,6 +76,9 @@ fn lives(folder: &Path, actor: TheaterId) -> i64 {
     let sql = "SELECT count(*) FROM events WHERE actor = ?1 AND event_type = 'actor_started'";
     raw.query_row(sql, [number(&raw, actor)], |row| row.get(0)).unwrap()
 }
+
+/// Every component as one that also runs, but is another: with an empty custom section more.
+const COMPONENTS: &str = "UPDATE components SET bytes = CAST(bytes || x'00020178' AS BLOB) WHERE ?1 = ?1";
 
 type Act = Box<dyn FnOnce() + Send>;
 
@@ -183,4 +186,41 @@ async fn a_chain_whose_tail_is_cut_is_not_restarted_from() {
     for order in ["restart one", "restart-with one resume"] {
         scene("resume").await.by_hand("a cut tail", order, &[CUT, CUT_HEAD]).await;
     }
+}
+
+/// Opens the store when the process before has let it go.
+async fn open(folder: &Path) -> SqliteStore {
+    loop {
+        match SqliteStore::open(folder) {
+            Ok(store) => return store,
+            Err(_) => tokio::task::yield_now().await,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_component_that_was_exchanged_in_the_store_is_not_started_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = World::with(&["counter"], builder().store(open(folder.path()).await));
+    let [kept, stopped] = [first.spawn("counter").await.id(), first.spawn("counter").await.id()];
+    first.runtime.stop_actor(stopped).await.unwrap();
+    first.runtime.shutdown().await.unwrap();
+    drop(first);
+    // Whoever read it once goes on with what was read.
+    let second = World::with(&["counter"], builder().store(open(folder.path()).await));
+    second.runtime.restart_actor(kept, RestartFrom::Resume).await.unwrap();
+    damage(folder.path(), kept, &[COMPONENTS]);
+    second.runtime.restart_actor(stopped, RestartFrom::Resume).await.unwrap();
+    assert_eq!(second.ask(&second.runtime.handle(stopped), "inc").await, "1");
+    second.runtime.shutdown().await.unwrap();
+    drop(second);
+    let third = World::with(&["counter"], builder().store(open(folder.path()).await));
+    for n in 0..2 {
+        // A file that has the component does not stand for what is stored.
+        let refused = third.runtime.restart_actor(stopped, RestartFrom::Resume).await.unwrap_err().to_string();
+        assert!(refused.contains("component") && refused.contains("has other bytes in the store"), "{n}: {refused}");
+        third.spawn("counter").await;
+    }
+    third.runtime.shutdown().await.unwrap();
+    assert_eq!((lives(folder.path(), kept), lives(folder.path(), stopped)), (2, 2));
 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 
+use super::stamp::Stamp;
 use crate::host_key::is_key;
 
 /// Why a file below a folder cannot be read.
@@ -39,6 +40,12 @@ pub enum FileError {
 /// # Errors
 /// See [`FileError`].
 pub fn read_below(folder: &Path, path: &Path, max: u64) -> Result<Bytes, FileError> {
+    read_stamped(folder, path, max).map(|(bytes, _)| bytes)
+}
+
+/// As [`read_below`], with the stamp of what was read; `None`: the file changed meanwhile, or the
+/// system has no stamps.
+pub(crate) fn read_stamped(folder: &Path, path: &Path, max: u64) -> Result<(Bytes, Option<Stamp>), FileError> {
     let outside = || FileError::Outside(folder.display().to_string());
     if path.components().any(|part| !matches!(part, Component::Normal(_) | Component::CurDir)) {
         return Err(outside());
@@ -56,15 +63,24 @@ pub fn read_below(folder: &Path, path: &Path, max: u64) -> Result<Bytes, FileErr
         return Err(FileError::NotAFile);
     }
     let file = dir.open(path).map_err(refused)?;
+    let stamp = || file.metadata().ok().as_ref().and_then(Stamp::of);
+    let before = stamp();
     let mut bytes = Vec::new();
-    file.take(max.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| FileError::Io(error.to_string()))?;
+    (&file).take(max.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| FileError::Io(error.to_string()))?;
     if bytes.len() as u64 > max {
         return Err(FileError::TooLarge(max));
     }
     if is_key(&bytes) {
         return Err(FileError::HostKey);
     }
-    Ok(bytes.into())
+    Ok((bytes.into(), before.filter(|before| stamp().as_ref() == Some(before))))
+}
+
+/// The stamp of the file at `path`, found as [`read_below`] finds it; `None`: only reading it says
+/// more.
+pub(crate) fn stamp_below(folder: &Path, path: &Path) -> Option<Stamp> {
+    let dir = Dir::open_ambient_dir(folder, ambient_authority()).ok()?;
+    dir.metadata(path).ok().as_ref().and_then(Stamp::of)
 }
 
 /// Tells an escape from a file that may not be read, for the message only.

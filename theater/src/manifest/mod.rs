@@ -5,6 +5,7 @@ mod fault;
 mod files;
 mod parse;
 mod quantity;
+mod stamp;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -20,8 +21,10 @@ use theater_chain::Digest;
 use crate::handler::ConfigFault;
 
 pub use files::{FileError, read_below};
+pub(crate) use files::{read_stamped, stamp_below};
 pub use parse::HandlerEntry;
 pub(crate) use parse::PermissionTable;
+pub(crate) use stamp::Stamp;
 
 /// The largest manifest, in bytes.
 const MAX_MANIFEST: u64 = 1 << 20;

@@ -32,10 +32,10 @@ impl TheaterRuntime {
         let store = find_store(shared, actor).await?.clone();
         let (upgrade, undone) = in_force(&*store, actor, newest).await?;
         let forgotten = |what: String| UpgradeError::Forgotten { actor, reason: what };
-        let bytes = store.component(undone.old_component).await?;
-        let bytes = bytes.ok_or_else(|| forgotten(format!("component {} is not stored", undone.old_component)))?;
+        let binary = shared.binaries.stored(&*store, undone.old_component).await?;
+        let binary = binary.ok_or_else(|| forgotten(format!("component {} is not stored", undone.old_component)))?;
         let made = subject.made();
-        let program = Program::prepare(shared, &made.manifest, &made.handlers, bytes).await?;
+        let program = Program::prepare(shared, &made.manifest, &made.handlers, binary).await?;
         let state = recheck::state(&*store, actor, undone.old_state_hash).await.map_err(|error| match error {
             SpawnError::Rejected { reason, .. } => forgotten(reason),
             error => error.into(),

@@ -8,6 +8,7 @@ use theater_chain::{Digest, Head, TheaterId};
 use super::exchange::Exchange;
 use super::subject::Subject;
 use super::{Checked, ProposedUpgrade, Upgrade, UpgradeError, Upgraded};
+use crate::binary::Binary;
 use crate::error::SpawnError;
 use crate::hold::{Hold, NotHeld};
 use crate::migrate::Migration;
@@ -100,7 +101,8 @@ impl TheaterRuntime {
 
 async fn new_program(shared: &Arc<Shared>, subject: &Subject, upgrade: &Upgrade) -> Result<Program, UpgradeError> {
     let (made, actor) = (subject.made(), subject.recorder().id);
-    let program = Program::prepare(shared, &made.manifest, &made.handlers, upgrade.component.clone()).await;
+    let binary = Binary::new(upgrade.component.clone());
+    let program = Program::prepare(shared, &made.manifest, &made.handlers, binary).await;
     program.map_err(|error| match error {
         SpawnError::File { reason, .. } => UpgradeError::Component { actor, reason },
         SpawnError::Link { reason, .. } => {

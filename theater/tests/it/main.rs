@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod compile;
+#[cfg(unix)]
+mod file;
 mod handlers;
 mod host_key;
 mod life;
