@@ -33,6 +33,11 @@ impl Crashing {
         self.left.store(commits, Ordering::SeqCst);
     }
 
+    /// Whether it keeps nothing any more.
+    pub fn is_down(&self) -> bool {
+        self.left.load(Ordering::SeqCst) == 0
+    }
+
     /// From now on it cannot be written to, as a full disk; it may be later.
     pub fn fill_up(&self) {
         self.full.store(true, Ordering::SeqCst);

@@ -2,6 +2,7 @@
 //! do not outlive their node.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use theater::chain::MemoryStore;
 use theater::{ExitReason, Outside};
@@ -64,8 +65,8 @@ async fn what_is_left_of_a_delay_is_waited_for() {
     first.stage.crash("b").await; // the last time that is known of this process
     first.stage.decided(2).await;
     let (stage, _before) = first.flushed().await.again().await;
-    stage.asleep(6_000).await;
-    stage.asleep(10_000).await;
+    soon(stage.asleep(6_000)).await;
+    soon(stage.asleep(10_000)).await;
     stage.advance(6_000);
     stage.lives("a", 2).await;
     assert_eq!(stage.world.of_type(stage.child("b").id(), "actor_started").await.len(), 1);
@@ -82,7 +83,7 @@ async fn what_was_spent_of_a_budget_is_spent() {
     first.stage.lives("a", 3).await;
     let (stage, _before) = first.flushed().await.again().await;
     stage.crash("a").await;
-    let ExitReason::Abnormal(error) = stage.boss.ended().await.unwrap() else { panic!("a normal end") };
+    let ExitReason::Abnormal(error) = soon(stage.boss.ended()).await.unwrap() else { panic!("a normal end") };
     assert!(error.message.contains("budget of 2 attempts"), "{error}");
     assert!(stage.decisions().await.ends_with("escalate a: budget"));
     stage.close().await;
@@ -101,9 +102,15 @@ async fn a_message_stays_in_quarantine() {
     let starts = stage.world.of_type(a, "actor_started").await;
     assert_eq!((starts.len(), stage.world.of_type(a, "dead_letter").await.len()), (3, 1));
     stage.crash("a").await; // another message, which is a failure that counts
-    stage.boss.ended().await.unwrap();
+    soon(stage.boss.ended()).await.unwrap();
     assert!(stage.decisions().await.ends_with("restart a: poison\nescalate a: budget"));
     stage.close().await;
+}
+
+/// What must not hang.
+#[expect(clippy::disallowed_methods, reason = "a guard against hanging, not a wait")]
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), future).await.unwrap()
 }
 
 /// Asks the boss with a number of its own.
@@ -114,6 +121,37 @@ async fn order(stage: &Stage, n: u64, text: &str) -> Option<String> {
             Err(theater::CallError::InFlight(_)) => tokio::task::yield_now().await,
             answer => return answer.ok().map(|(answer,)| String::from_utf8(answer.unwrap_or_default()).unwrap()),
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn at_whatever_commit_the_guest_decides_once() {
+    // The last of them is the decision.
+    for kept in 0..=10 {
+        let first = Process::new("warden", &children(&["a"])).await;
+        first.stage.ask("a", "add 7").await;
+        first.stage.tell("decide resume").await;
+        let first = first.flushed().await;
+        first.down.keep(kept);
+        let message = |id: &str| (id.to_owned(), b"crash".to_vec());
+        let crash = Outside { source: "orders", n: 1 };
+        let _ = first.stage.child("a").call_durable(&HANDLE_REQUEST, crash, message).await;
+        soon(async {
+            while !first.down.is_down() {
+                tokio::task::yield_now().await
+            }
+        })
+        .await;
+        let (stage, _before) = first.again().await;
+        let _ = stage.child("a").call_durable(&HANDLE_REQUEST, crash, message).await;
+        stage.lives("a", 2).await;
+        assert_eq!(stage.ask("a", "get").await, "7", "after {kept} commits");
+        let log = stage.tell("log").await;
+        assert_eq!(log.matches("decide a 1").count(), 1, "after {kept} commits: {log}");
+        tells(&stage.decisions().await, "restart a: decide");
+        let calls = stage.world.of_type(stage.boss.id(), "call").await;
+        assert_eq!(calls.iter().filter(|call| call["function"] == "decide").count(), 1, "after {kept} commits");
+        stage.close().await;
     }
 }
 
